@@ -1,0 +1,187 @@
+//! Installers: which one serves a manifest, and the steps that it takes.
+//!
+//! [`POLICY`] is the policy: the first row that agrees is used, and why the rows before it did not
+//! agree is kept for `--check`.
+
+pub mod pip;
+pub mod uv;
+
+use crate::config::Installer;
+use crate::error::{Error, Kind, Result};
+use crate::failure::{self, Class};
+use crate::generation::{BaseInterpreter, Generation};
+use crate::interpreter::{FOREIGN, Rejection};
+use crate::log::{Log, last_lines};
+use crate::manifest::Manifest;
+use crate::process::{Job, describe_end};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What is to be served, and with what.
+#[derive(Debug)]
+pub struct Need<'a> {
+    /// The plugin.
+    pub root: &'a Path,
+    /// Name of the environment.
+    pub environment: &'a str,
+    /// What it asks for.
+    pub manifest: &'a Manifest,
+    /// What the author insists on.
+    pub installer: Installer,
+    /// The interpreter chosen.
+    pub interpreter: &'a BaseInterpreter,
+    /// Where an installer may be installed: beside the environments, kept between builds.
+    pub tools: PathBuf,
+}
+
+/// An installer that agreed to serve.
+#[derive(Debug)]
+pub enum Backend {
+    /// uv, found on this machine.
+    Uv(uv::Uv),
+    /// pip of some interpreter.
+    Pip(pip::Pip),
+    /// uv, to be installed by pip first, since only uv reads the lock.
+    UvByPip(pip::Pip),
+}
+
+/// The installer chosen, and why the ones before it were not.
+#[derive(Debug)]
+pub struct Choice {
+    /// The one to use.
+    pub backend: Backend,
+    /// The others, in the order asked.
+    pub rejected: Vec<Rejection>,
+}
+
+/// One row of the policy: a name, and the question whether it serves.
+pub struct Row {
+    name: &'static str,
+    agree: fn(&Need<'_>) -> Result<Backend, String>,
+}
+
+/// Installers in the order of preference.
+pub const POLICY: &[Row] = &[
+    Row { name: "uv", agree: |need| uv::Uv::agree(need).map(Backend::Uv) },
+    Row { name: "pip", agree: |need| pip::Pip::agree(need).map(Backend::Pip) },
+    Row { name: "uv installed by pip", agree: |need| pip::Pip::agree_to_fetch_uv(need).map(Backend::UvByPip) },
+];
+
+/// Takes the first installer that agrees.
+///
+/// # Errors
+/// None does; each one's reason is listed.
+pub fn choose(need: &Need<'_>) -> Result<Choice> {
+    let mut rejected = Vec::new();
+    for row in POLICY {
+        match (row.agree)(need) {
+            Ok(backend) => return Ok(Choice { backend, rejected }),
+            Err(reason) => rejected.push(Rejection { candidate: row.name.into(), reason }),
+        }
+    }
+    let mut error = Error::new(Kind::NoInstaller, format!("find an installer for `{}`", need.manifest.label));
+    for rejection in rejected {
+        error = error.because(format!("{}: {}", rejection.candidate, rejection.reason));
+    }
+    Err(error.hint("install uv, or pip for this interpreter (on Debian: `apt install python3-pip python3-venv`)"))
+}
+
+impl Backend {
+    /// Its name, for a person.
+    pub fn name(&self) -> String {
+        match self {
+            Backend::Uv(uv) => format!("uv (`{}`)", uv.program().display()),
+            Backend::Pip(pip) => format!("pip {} (of `{}`)", pip.version(), pip.python().display()),
+            Backend::UvByPip(pip) => format!("uv {}, installed by pip {}", uv::PINNED, pip.version()),
+        }
+    }
+
+    /// Makes the environment at its final address and installs into it. Returns the installer and its version.
+    ///
+    /// # Errors
+    /// A step failed; nothing outside `generation` and the tools was touched.
+    pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
+        match self {
+            Backend::Uv(uv) => uv.install(need, generation, session),
+            Backend::Pip(pip) => pip.install(need, generation, session),
+            Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session)?.install(need, generation, session),
+        }
+    }
+}
+
+/// What the steps of one build share.
+#[derive(Debug)]
+pub struct Session<'a> {
+    /// Where installers are heard.
+    pub log: &'a mut Log,
+    /// When the build is ended.
+    pub deadline: Instant,
+}
+
+impl Session<'_> {
+    /// Runs one installer to its end.
+    ///
+    /// # Errors
+    /// It could not be started or failed; the class of the failure comes from its own words.
+    pub fn step(&mut self, job: &Job) -> Result<()> {
+        self.log.begin_step(&format!("$ {}", job.shown()));
+        let terminal = self.log.terminal();
+        let ended = job.run(terminal, self.deadline, &mut |bytes| self.log.feed(bytes));
+        let ended =
+            ended.map_err(|e| Error::new(Kind::InstallFailed, format!("start `{}`", job.shown())).because(e))?;
+        if ended.out_of_time {
+            return Err(self.failed(&failure::DEADLINE, "its time was over".into()));
+        }
+        match ended.status.code() {
+            Some(0) => Ok(()),
+            Some(_) => {
+                let class = failure::classify(self.log.tail());
+                Err(self.failed(class, describe_end(ended.status)))
+            }
+            None => Err(self.failed(&failure::KILLED, describe_end(ended.status))),
+        }
+    }
+
+    fn failed(&mut self, class: &'static Class, end: String) -> Error {
+        let mut error = Error::new(Kind::InstallFailed, class.sentence).because(end);
+        let said = last_lines(self.log.tail(), 12).join("\n");
+        if !said.is_empty() {
+            error = error.because(format!("the installer said:\n{said}"));
+        }
+        error.class = Some(class.code);
+        error.hint(class.hint)
+    }
+}
+
+/// A job in which nothing of the surroundings is taken for the plugin's: it runs in the generation's
+/// directory, where an empty `uv.toml` ends the search for a project, and knows no environment but ours.
+/// Indexes, credentials, proxies and certificates stay as the user set them.
+fn isolated(program: &Path, generation: &Generation) -> Job {
+    const REDIRECTING: [&str; 24] = [
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_ROOT",
+        "PIP_USER",
+        "PIP_REQUIRE_VIRTUALENV",
+        "PIP_PYTHON",
+        "PIP_DRY_RUN",
+        "PIP_EDITABLE",
+        "PIP_REQUIREMENT",
+        "PIP_IGNORE_INSTALLED",
+        "PIP_NO_DEPS",
+        "PIP_REPORT",
+        "PIP_LOG",
+        "UV_PYTHON",
+        "UV_SYSTEM_PYTHON",
+        "UV_PROJECT",
+        "UV_PROJECT_ENVIRONMENT",
+        "UV_WORKING_DIR",
+        "UV_FROZEN",
+        "UV_LOCKED",
+        "UV_NO_SYNC",
+        "UV_DEV",
+        "UV_NO_DEV",
+        "UV_VENV_CLEAR",
+    ];
+    Job::new(program).directory(generation.directory()).unset(FOREIGN).unset(REDIRECTING)
+}

@@ -1,0 +1,234 @@
+//! pip: there wherever Python is. It installs into an environment that has no pip of its own, which
+//! needs no ensurepip (its absence is the commonest failure of `venv`) and half the memory.
+
+use super::uv::{PINNED, Uv};
+use super::{Need, Session, isolated};
+use crate::config::Installer;
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::generation::{Generation, SCRIPTS};
+use crate::interpreter::{self, FOREIGN};
+use crate::manifest::Format;
+use crate::process::Job;
+use crate::requirements::{self, Item};
+use crate::version::{Specifiers, Version};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long an interpreter may take to say which pip it has.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asked of an interpreter. With its site directories, since pip often lives in the user's.
+const WHICH_PIP: &str = r#"
+import sys, pip
+sys.stdout.write("\nplugdeps-pip\t" + "\t".join((pip.__version__, pip.__path__[0])) + "\n")
+"#;
+
+/// The pinned uv and the hashes of its wheels, in pip's own format.
+const UV_PIN: &str = include_str!("uv_pin.txt");
+
+/// A pip, and the interpreter it belongs to.
+#[derive(Debug)]
+pub struct Pip {
+    python: PathBuf,
+    version: String,
+    package: PathBuf,
+    /// Whether it can install into another interpreter's environment, which it can since 22.3.
+    reaches_out: bool,
+}
+
+impl Pip {
+    /// pip serves everything but locks, and projects with sources that only uv knows.
+    ///
+    /// # Errors
+    /// The reason that it does not serve.
+    pub fn agree(need: &Need<'_>) -> Result<Self, String> {
+        if need.installer == Installer::Uv {
+            return Err("the configuration says `installer = \"uv\"`".into());
+        }
+        if needs_uv(need) {
+            return Err(format!("only uv can install what `{}` says", need.manifest.label));
+        }
+        Self::find(need)
+    }
+
+    /// pip can fetch uv for a manifest that only uv serves.
+    ///
+    /// # Errors
+    /// The reason that it cannot.
+    pub fn agree_to_fetch_uv(need: &Need<'_>) -> Result<Self, String> {
+        if need.installer != Installer::Uv && !needs_uv(need) {
+            return Err(format!("not needed for `{}`", need.manifest.label));
+        }
+        Self::find(need)
+    }
+
+    /// The interpreter's own pip; else one of another interpreter that can install from outside.
+    fn find(need: &Need<'_>) -> Result<Self, String> {
+        let own = Self::of(&need.interpreter.path);
+        own.or_else(|reason| {
+            let others = interpreter::candidates(None).into_iter().filter(|c| c.args.is_empty());
+            let mut found = others.filter_map(|candidate| Self::of(&candidate.path).ok());
+            found.find(|pip| pip.reaches_out).ok_or(reason)
+        })
+    }
+
+    fn of(python: &Path) -> Result<Self, String> {
+        let job =
+            Job::new(python).args(["-c", WHICH_PIP]).unset(FOREIGN).directory(Path::new(std::path::MAIN_SEPARATOR_STR));
+        let (_, said) = job.ask(PATIENCE).map_err(|e| format!("`{}` cannot be started: {e}", python.display()))?;
+        let answer = said.lines().find_map(|line| line.strip_prefix("plugdeps-pip\t")?.split_once('\t'));
+        let (version, package) = answer.ok_or_else(|| format!("`{}` has no pip", python.display()))?;
+        let parsed = Version::parse(version).ok().zip(Specifiers::parse(">=22.3").ok());
+        let reaches_out = parsed.is_some_and(|(version, since)| since.admits(&version));
+        Ok(Self { python: python.to_path_buf(), version: version.into(), package: package.into(), reaches_out })
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The interpreter it belongs to.
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// Makes the environment and installs into it.
+    ///
+    /// # Errors
+    /// A step failed.
+    pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
+        let files = requirements_files(need, generation)?;
+        session.step(&make_environment(need, generation))?;
+        let job = self.into_environment(generation)?;
+        session.step(&files.iter().fold(job, |job, file| job.arg("-r").arg(file)))?;
+        Ok(format!("pip {}", self.version))
+    }
+
+    /// `pip install` for the environment of `generation`.
+    fn into_environment(&self, generation: &Generation) -> Result<Job> {
+        let job = if self.reaches_out {
+            let job = isolated(&self.python, generation).args(["-m", "pip", "--python"]);
+            job.arg(generation.python()).arg("install")
+        } else {
+            isolated(&generation.python(), generation).arg(self.alone(generation)?).arg("install")
+        };
+        Ok(quiet(job))
+    }
+
+    /// An old pip runs in the environment itself, from a directory that shows it nothing but pip:
+    /// beside its own packages it would take those for installed.
+    fn alone(&self, generation: &Generation) -> Result<PathBuf> {
+        let directory = generation.directory().join("pip");
+        fs::create_directory(&directory)?;
+        let link = directory.join("pip");
+        match fs::link_directory(&self.package, &link) {
+            Ok(true) => Ok(link),
+            outcome => {
+                let error =
+                    Error::new(Kind::NoInstaller, format!("use pip {}, which is older than 22.3", self.version));
+                let cause = outcome.err().map_or("links cannot be made here".into(), |e| e.to_string());
+                Err(error.because(cause).hint("update pip, or install uv"))
+            }
+        }
+    }
+
+    /// Installs the pinned uv beside the environments, once, checked against its hash.
+    ///
+    /// # Errors
+    /// pip failed.
+    pub fn fetch_uv(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Uv> {
+        let home = need.tools.join(format!("uv-{PINNED}"));
+        let program = PathBuf::from(SCRIPTS).join(format!("uv{}", std::env::consts::EXE_SUFFIX));
+        if !fs::is_file(&home.join(&program)) {
+            self.install_uv(need, generation, session, &home)?;
+        }
+        Ok(Uv::at(home.join(program)))
+    }
+
+    fn install_uv(
+        &self,
+        need: &Need<'_>,
+        generation: &Generation,
+        session: &mut Session<'_>,
+        home: &Path,
+    ) -> Result<()> {
+        let pin = generation.directory().join("uv-pin.txt");
+        fs::write(&pin, UV_PIN.as_bytes())?;
+        fs::create_directory(&need.tools)?;
+        let staged = fs::create_unique_directory(&need.tools, &format!(".new-{}-", need.environment))?;
+        let job = quiet(isolated(&self.python, generation).args(["-m", "pip", "install"]));
+        let job = job.args(["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target"]).arg(&staged);
+        session.step(&job.arg("-r").arg(&pin))?;
+        // Another environment's builder may have been first; its uv is the same.
+        match fs::rename(&staged, home) {
+            Err(_) if fs::is_directory(home) => fs::remove_tree(&staged),
+            outcome => outcome,
+        }
+    }
+}
+
+/// Bytecode is left to the first start: compiling doubles the time until then. Nothing is asked, since nobody answers.
+fn quiet(job: Job) -> Job {
+    let job = job.set("PIP_USER", "0").set("PIP_NO_INPUT", "1").set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+    let job = job.set("PIP_ROOT_USER_ACTION", "ignore").set("PIP_REQUIRE_VIRTUALENV", "0").set("NO_COLOR", "1");
+    job.args(["--no-compile", "--no-warn-script-location"])
+}
+
+fn needs_uv(need: &Need<'_>) -> bool {
+    let sources = || need.manifest.project().is_some_and(crate::pyproject::Pyproject::uses_uv_sources);
+    match need.manifest.format {
+        Format::UvLock | Format::Pylock => true,
+        Format::Pyproject => sources(),
+        Format::Requirements => false,
+    }
+}
+
+fn make_environment(need: &Need<'_>, generation: &Generation) -> Job {
+    let job = isolated(&need.interpreter.path, generation).args(["-m", "venv", "--without-pip"]);
+    job.arg(generation.prefix())
+}
+
+/// The requirements files to install: the author's own where they stand, unless they ask for the plugin
+/// itself, which runs from its source and is never installed.
+///
+/// # Errors
+/// A copy cannot be written.
+pub fn requirements_files(need: &Need<'_>, generation: &Generation) -> Result<Vec<PathBuf>> {
+    let manifest = need.manifest;
+    if manifest.format == Format::Pyproject {
+        let project = manifest.project();
+        let lines = project.map_or(Ok(Vec::new()), |p| p.requirement_lines(&manifest.extras, &manifest.groups))?;
+        return write_requirements(generation, "requirements.txt", lines.join("\n").as_bytes()).map(|path| vec![path]);
+    }
+    let local: Vec<Item> = manifest.facts().local.into_iter().filter(|item| !is_archive(&item.text)).collect();
+    if local.is_empty() {
+        return Ok(manifest.tops.iter().map(|label| need.root.join(label)).collect());
+    }
+    for source in manifest.sources() {
+        write_requirements(generation, &source.label, &without_local(source, &local))?;
+    }
+    Ok(manifest.tops.iter().map(|label| generation.directory().join("manifests").join(label)).collect())
+}
+
+fn write_requirements(generation: &Generation, label: &str, content: &[u8]) -> Result<PathBuf> {
+    let path = generation.directory().join("manifests").join(label);
+    fs::create_directory(path.parent().unwrap_or(generation.directory()))?;
+    fs::write(&path, content)?;
+    Ok(path)
+}
+
+/// A wheel or source archive that the author put into the plugin is a third party's all the same.
+fn is_archive(requirement: &str) -> bool {
+    let endings = [".whl", ".tar.gz", ".zip"];
+    requirement.split_whitespace().any(|word| endings.iter().any(|ending| word.ends_with(ending)))
+}
+
+/// The file with the lines that name the plugin itself emptied.
+fn without_local(source: &requirements::Source, local: &[Item]) -> Vec<u8> {
+    let is_local = |number: usize| local.iter().any(|item| item.file == source.label && item.line == number);
+    let lines = source.bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
+    let kept = lines.map(|(index, line)| if is_local(index + 1) { b"\n".as_slice() } else { line });
+    kept.flatten().copied().collect()
+}

@@ -1,0 +1,137 @@
+//! uv: fast, reads every kind of manifest, and the only one that reads `uv.lock`.
+
+use super::{Need, Session, isolated};
+use crate::config::Installer;
+use crate::error::Result;
+use crate::fs;
+use crate::generation::Generation;
+use crate::manifest::{Format, Manifest};
+use crate::process::Job;
+use crate::tool;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The version that is installed by pip where a lock needs uv and there is none.
+pub const PINNED: &str = "0.13.8";
+
+/// A uv that can be started.
+#[derive(Debug)]
+pub struct Uv {
+    program: PathBuf,
+}
+
+impl Uv {
+    /// uv serves every manifest, where there is one.
+    ///
+    /// # Errors
+    /// The reason that it does not serve.
+    pub fn agree(need: &Need<'_>) -> Result<Self, String> {
+        if need.installer == Installer::Pip {
+            return Err("the configuration says `installer = \"pip\"`".into());
+        }
+        tool::find("uv", need.interpreter.path.parent()).map(Self::at)
+    }
+
+    /// The uv at this path.
+    pub fn at(program: PathBuf) -> Self {
+        Self { program }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Makes the environment and installs into it.
+    ///
+    /// # Errors
+    /// A step failed.
+    pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
+        fs::write(&generation.directory().join("uv.toml"), b"")?;
+        session.step(&self.make_environment(need, generation))?;
+        session.step(&self.install_packages(need, generation)?)?;
+        Ok(format!("uv {}", version_in(generation).unwrap_or_default()))
+    }
+
+    fn job(&self, generation: &Generation) -> Job {
+        let job = isolated(&self.program, generation).set("UV_NO_PROGRESS", "").set("NO_COLOR", "1");
+        from_pip_settings().into_iter().fold(job, |job, (name, value)| job.set(name, value))
+    }
+
+    fn make_environment(&self, need: &Need<'_>, generation: &Generation) -> Job {
+        let job = self.job(generation).args(["venv", "--no-project", "--python"]).arg(&need.interpreter.path);
+        job.arg(generation.prefix())
+    }
+
+    fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+        match need.manifest.format {
+            Format::UvLock => Ok(self.sync_lock(need, generation)),
+            Format::Pyproject => Ok(self.install_project(need, generation)),
+            Format::Pylock => Ok(self.pip_install(generation).arg("-r").arg(need.root.join(&need.manifest.label))),
+            Format::Requirements => {
+                let files = super::pip::requirements_files(need, generation)?;
+                Ok(files.iter().fold(self.pip_install(generation), |job, file| job.arg("-r").arg(file)))
+            }
+        }
+    }
+
+    fn pip_install(&self, generation: &Generation) -> Job {
+        self.job(generation).args(["pip", "install", "--python"]).arg(generation.python())
+    }
+
+    /// The project's own `[tool.uv]` counts, so the project is named; its code is never installed.
+    fn install_project(&self, need: &Need<'_>, generation: &Generation) -> Job {
+        let file = need.root.join(&need.manifest.label);
+        let job = self.pip_install(generation).arg("--project").arg(directory_of(need)).arg("-r").arg(&file);
+        let extras = need.manifest.extras.iter().flat_map(|extra| ["--extra", extra]);
+        let groups = need.manifest.groups.iter().flat_map(|group| {
+            let mut named = file.clone().into_os_string();
+            named.push(":");
+            named.push(group);
+            [OsString::from("--group"), named]
+        });
+        job.args(extras).args(groups)
+    }
+
+    fn sync_lock(&self, need: &Need<'_>, generation: &Generation) -> Job {
+        let job = self.job(generation).set("UV_PROJECT_ENVIRONMENT", generation.prefix());
+        let job = job.args(["sync", "--frozen", "--no-install-workspace", "--no-default-groups", "--project"]);
+        let job = job.arg(directory_of(need)).arg("--python").arg(generation.python());
+        let Manifest { extras, groups, .. } = need.manifest;
+        job.args(extras.iter().flat_map(|e| ["--extra", e])).args(groups.iter().flat_map(|g| ["--group", g]))
+    }
+}
+
+fn directory_of(need: &Need<'_>) -> PathBuf {
+    need.root.join(&need.manifest.label).parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// uv writes its version into every environment it makes.
+fn version_in(generation: &Generation) -> Option<String> {
+    let text = String::from_utf8(fs::read(&generation.prefix().join("pyvenv.cfg")).ok()?).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("uv = ")).map(|version| version.trim().to_owned())
+}
+
+/// pip's settings in the environment, under the names that uv reads, where the user did not set those.
+/// Separators differ: pip splits at spaces, `UV_FIND_LINKS` at commas.
+fn from_pip_settings() -> Vec<(&'static str, String)> {
+    const NAMES: [(&str, &str, &[&str]); 7] = [
+        ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", &["UV_INDEX_URL"]),
+        ("PIP_EXTRA_INDEX_URL", "UV_INDEX", &["UV_EXTRA_INDEX_URL"]),
+        ("PIP_FIND_LINKS", "UV_FIND_LINKS", &[]),
+        ("PIP_NO_INDEX", "UV_NO_INDEX", &[]),
+        ("PIP_CERT", "SSL_CERT_FILE", &[]),
+        ("PIP_PROXY", "ALL_PROXY", &["HTTPS_PROXY", "https_proxy", "all_proxy"]),
+        ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST", &[]),
+    ];
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let mut settings = Vec::new();
+    for (pip, uv, others) in NAMES {
+        let value = std::env::var(pip).unwrap_or_default();
+        if !value.is_empty() && !is_set(uv) && !others.iter().any(|other| is_set(other)) {
+            let value = if uv == "UV_FIND_LINKS" { value.replace(char::is_whitespace, ",") } else { value };
+            settings.push((uv, value));
+        }
+    }
+    settings
+}

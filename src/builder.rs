@@ -1,0 +1,41 @@
+//! The builder: a process that outlives whoever started it.
+//!
+//! The host kills the whole process tree of a hook that runs out of time and of a server that is slow to
+//! answer. A build inside either would be cut off at each start and never end. So a door hands the lock to a
+//! process of its own that no tree-kill reaches, and waits for what it does.
+
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::lock::Lock;
+use crate::plugin::Place;
+use crate::process;
+use crate::store::Store;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The command that only [`start`] writes.
+pub const COMMAND: &str = "__build";
+
+/// Starts a builder for an environment and gives it the lock.
+///
+/// # Errors
+/// This program cannot be started once more.
+pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Result<()> {
+    let log = fs::open_or_create(&store.directory().join("builder.log"))?;
+    let args: [OsString; 7] = [
+        COMMAND.into(),
+        "--root".into(),
+        place.root.clone().into(),
+        "--data".into(),
+        place.data.clone().into(),
+        "--environment".into(),
+        name.into(),
+    ];
+    let failed = |e: std::io::Error| Error::new(Kind::Io, "start a builder").because(e);
+    let program = program().map_err(failed)?;
+    process::spawn_detached(&program, &args, lock, &log).map_err(failed)
+}
+
+fn program() -> std::io::Result<PathBuf> {
+    std::env::current_exe()
+}

@@ -1,0 +1,175 @@
+//! The one error type: what was tried, on what, what came back, what to do next.
+//!
+//! Every kind has a code, an exit status and a sentence. They are API: `docs/errors.md` lists the
+//! table below and a test compares the two.
+
+use std::fmt;
+
+/// What a caller may have to tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The command line is wrong.
+    Usage,
+    /// No plugin, or no place for its data, can be found.
+    NoPlugin,
+    /// The data directory cannot be used.
+    DataUnusable,
+    /// `plugdeps.toml` or `[tool.plugdeps]` is wrong.
+    ConfigInvalid,
+    /// A manifest cannot be read or understood.
+    ManifestInvalid,
+    /// No interpreter satisfies the plugin.
+    NoInterpreter,
+    /// No installer can serve the manifest.
+    NoInstaller,
+    /// The installer ran and failed.
+    InstallFailed,
+    /// The same inputs failed a moment ago.
+    InstallRefused,
+    /// Somebody else's build did not end in time.
+    WaitTimeout,
+    /// The environment has never been built.
+    NotReady,
+    /// The command to start does not exist.
+    CommandNotFound,
+    /// The command to start exists and cannot be started.
+    CommandUnusable,
+    /// A file operation failed.
+    Io,
+}
+
+/// One row of the table of kinds.
+pub struct KindInfo {
+    /// The kind described.
+    pub kind: Kind,
+    /// The stable code, shown in brackets and in `--json`.
+    pub code: &'static str,
+    /// The exit status of every command but `session-start`, which never fails a session.
+    pub exit: u8,
+    /// One sentence for `docs/errors.md`.
+    pub sentence: &'static str,
+}
+
+/// Exit status of `--check` when a start would build first.
+pub const EXIT_WOULD_BUILD: u8 = 10;
+/// Exit status of `--check` when a start could not build.
+pub const EXIT_CANNOT_BUILD: u8 = 11;
+
+const fn row(kind: Kind, code: &'static str, exit: u8, sentence: &'static str) -> KindInfo {
+    KindInfo { kind, code, exit, sentence }
+}
+
+/// Every kind, its code, its exit status and its sentence.
+pub const KINDS: &[KindInfo] = &[
+    row(Kind::Io, "io", 1, "A file or directory could not be read, written, renamed or removed."),
+    row(Kind::Usage, "usage", 2, "The command line has an unknown command or flag, or lacks a value."),
+    row(Kind::NoPlugin, "no-plugin", 3, "No plugin directory was found, or no place to keep its data."),
+    row(Kind::DataUnusable, "data-unusable", 4, "The data directory cannot be written, or lies inside the plugin."),
+    row(Kind::ConfigInvalid, "config-invalid", 5, "`plugdeps.toml` or `[tool.plugdeps]` has a mistake."),
+    row(
+        Kind::ManifestInvalid,
+        "manifest-invalid",
+        6,
+        "A manifest is missing, malformed, too large or leads out of the plugin.",
+    ),
+    row(Kind::NoInterpreter, "no-interpreter", 7, "No interpreter was found that the plugin accepts."),
+    row(Kind::NoInstaller, "no-installer", 8, "No installer was found that can serve the manifest."),
+    row(
+        Kind::InstallFailed,
+        "install-failed",
+        9,
+        "The installer failed; the last good environment, if any, is untouched.",
+    ),
+    row(
+        Kind::InstallRefused,
+        "install-refused",
+        12,
+        "The same inputs failed a short while ago and nothing has changed since.",
+    ),
+    row(Kind::WaitTimeout, "wait-timeout", 13, "A build by another process did not end within the time to wait."),
+    row(Kind::NotReady, "not-ready", 14, "The environment is not built yet, and the command does not build it."),
+    row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
+    row(
+        Kind::CommandNotFound,
+        "command-not-found",
+        127,
+        "The command after `--` is neither in the environment nor on PATH.",
+    ),
+];
+
+impl Kind {
+    /// The row of this kind.
+    pub fn info(self) -> &'static KindInfo {
+        KINDS.iter().find(|row| row.kind == self).unwrap_or(&KINDS[0])
+    }
+}
+
+/// An error that a person can act on.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// What a caller may have to tell apart.
+    pub kind: Kind,
+    /// What was tried, and on what: lowercase, no full stop.
+    pub message: String,
+    /// What came back, outermost first.
+    pub causes: Vec<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// Class of an installer's failure, for [`Kind::InstallFailed`] alone.
+    pub class: Option<&'static str>,
+}
+
+/// The result of everything that can fail in a way a person should read about.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of `kind` that says what was tried.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), hint: None, class: None }
+    }
+
+    /// Adds what came back.
+    #[must_use]
+    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.causes.push(cause.to_string());
+        self
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The whole error on one line, for `systemMessage`.
+    pub fn sentence(&self) -> String {
+        let mut text = self.message.clone();
+        for cause in &self.causes {
+            text.push_str(": ");
+            text.push_str(cause.lines().next().unwrap_or_default());
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str("; ");
+            text.push_str(hint);
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error[{}]: {}", self.kind.info().code, self.message)?;
+        for cause in &self.causes {
+            for (number, line) in cause.lines().enumerate() {
+                write!(f, "\n  {}{line}", if number == 0 { "cause: " } else { "  " })?;
+            }
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

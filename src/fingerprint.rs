@@ -1,0 +1,165 @@
+//! What decides whether an environment fits, and the hash of it.
+//!
+//! Hashed: the content of each manifest and lock that counts, under its name in the plugin; of
+//! `pyproject.toml` only what matters to installation; the extras, groups and interpreter chosen by
+//! the author; who the interpreter is. Never hashed: times, absolute paths, the installer (an
+//! environment built by pip is not stale because uv appeared), the index (it differs between
+//! a terminal and a GUI, and would rebuild at every change of place).
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+
+/// Number of the way in which inputs are hashed. A change rebuilds every environment in the world.
+pub const SCHEMA: u32 = 1;
+
+/// Who an interpreter is: what compiled packages depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// `cpython`, `pypy`.
+    pub implementation: String,
+    /// `3.11`: packages are chosen by it.
+    pub version: String,
+    /// `cpython-311`, with `t` for a free-threaded build.
+    pub abi: String,
+    /// `linux-x86_64-gnu`.
+    pub platform: String,
+}
+
+/// One file, or one part of a file, that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Path in the plugin, with `/` between its parts.
+    pub label: String,
+    /// SHA-256 of what counts of it, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Everything that decides, but for the interpreter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Kind of the manifest, `requirements` for one.
+    pub kind: String,
+    /// What counts of each file.
+    pub parts: Vec<Part>,
+    /// Interpreter that the author asked for.
+    pub python: Option<String>,
+    /// Extras chosen, sorted.
+    pub extras: Vec<String>,
+    /// Groups chosen, sorted.
+    pub groups: Vec<String>,
+}
+
+/// SHA-256 of a [`Request`] and an [`Identity`], in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
+impl Part {
+    /// The part `label` with this content.
+    pub fn new(label: impl Into<String>, content: &[u8]) -> Self {
+        Self { label: label.into(), sha256: hex(&Sha256::digest(content)) }
+    }
+}
+
+impl Request {
+    /// The hash of the request alone: what a failure without an interpreter is remembered by.
+    pub fn digest(&self) -> String {
+        self.hashed().finish()
+    }
+
+    /// The hash of the request served by this interpreter.
+    pub fn fingerprint(&self, interpreter: &Identity) -> Fingerprint {
+        let mut fields = self.hashed();
+        fields.add(&interpreter.implementation);
+        fields.add(&interpreter.version);
+        fields.add(&interpreter.abi);
+        fields.add(&interpreter.platform);
+        Fingerprint(fields.finish())
+    }
+
+    fn hashed(&self) -> Fields {
+        let mut fields = Fields(Sha256::new());
+        fields.add(&self.schema.to_string());
+        fields.add(&self.kind);
+        fields.add_list(self.parts.iter().flat_map(|part| [part.label.as_str(), part.sha256.as_str()]));
+        fields.add_list(self.python.as_deref());
+        fields.add_list(self.extras.iter().map(String::as_str));
+        fields.add_list(self.groups.iter().map(String::as_str));
+        fields
+    }
+}
+
+/// Fields with their lengths before them, so that no byte can move from one to the next unseen.
+struct Fields(Sha256);
+
+impl Fields {
+    fn add(&mut self, field: &str) {
+        self.0.update((field.len() as u64).to_le_bytes());
+        self.0.update(field.as_bytes());
+    }
+
+    fn add_list<'a>(&mut self, list: impl IntoIterator<Item = &'a str>) {
+        let list: Vec<&str> = list.into_iter().collect();
+        self.0.update((list.len() as u64).to_le_bytes());
+        list.into_iter().for_each(|field| self.add(field));
+    }
+
+    fn finish(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(parts: &[(&str, &str)]) -> Request {
+        let parts = parts.iter().map(|(label, content)| Part::new(*label, content.as_bytes())).collect();
+        let none = Vec::new();
+        Request { schema: SCHEMA, kind: "requirements".into(), parts, python: None, extras: none.clone(), groups: none }
+    }
+
+    fn python(version: &str) -> Identity {
+        let abi = format!("cpython-{}", version.replace('.', ""));
+        Identity { implementation: "cpython".into(), version: version.into(), abi, platform: "linux-x86_64-gnu".into() }
+    }
+
+    #[test]
+    fn moving_a_byte_between_files_changes_the_hash() {
+        let one = request(&[("a.txt", "xy"), ("b.txt", "z")]);
+        let other = request(&[("a.txt", "x"), ("b.txt", "yz")]);
+        assert_ne!(one.digest(), other.digest());
+    }
+
+    #[test]
+    fn moving_a_choice_from_extras_to_groups_changes_the_hash() {
+        let mut one = request(&[]);
+        let mut other = one.clone();
+        one.extras = vec!["dev".into()];
+        other.groups = vec!["dev".into()];
+        assert_ne!(one.digest(), other.digest());
+    }
+
+    #[test]
+    fn another_interpreter_changes_the_fingerprint_and_not_the_digest() {
+        let request = request(&[("requirements.txt", "six")]);
+        assert_ne!(request.fingerprint(&python("3.11")), request.fingerprint(&python("3.12")));
+        assert_eq!(request.digest(), request.digest());
+    }
+
+    #[test]
+    fn the_hash_of_a_known_request_never_changes_without_a_new_schema() {
+        let request = request(&[("requirements.txt", "six\n")]);
+        assert_eq!(request.fingerprint(&python("3.11")).0, "unset");
+    }
+}

@@ -1,0 +1,232 @@
+//! The seam to the file system: every operation names its verb and path when it fails.
+//!
+//! Nothing else in the crate calls `std::fs` (`clippy.toml` forbids it), so that one place adds
+//! context and one place can be made to fail in a test.
+
+#![allow(clippy::disallowed_methods)]
+
+use crate::error::{Error, Kind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+#[path = "fs_unix.rs"]
+mod os;
+#[cfg(windows)]
+#[path = "fs_windows.rs"]
+mod os;
+
+pub use os::{link_directory, validator};
+
+/// The largest manifest, lock or state file that is read, in bytes.
+pub const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+/// What tells that a file is still the one that was asked who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Validator {
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of last modification, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Inode number; 0 where there is none.
+    pub inode: u64,
+}
+
+fn failed(verb: &str, path: &Path, cause: &io::Error) -> Error {
+    Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(cause)
+}
+
+/// Reads a regular file of at most [`MAX_FILE`] bytes; `None` when there is none.
+///
+/// # Errors
+/// The file is a directory, device or fifo, is too large, or cannot be read.
+pub fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
+    match os::open_without_waiting(path).and_then(read_bounded) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(failed("read", path, &e)),
+    }
+}
+
+/// Reads a regular file of at most [`MAX_FILE`] bytes.
+///
+/// # Errors
+/// As [`read_optional`], and when there is no such file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    read_optional(path)?.ok_or_else(|| failed("read", path, &ErrorKind::NotFound.into()))
+}
+
+fn read_bounded(mut file: File) -> io::Result<Vec<u8>> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(io::Error::other(format!("{} bytes, and at most {MAX_FILE} are read", metadata.len())));
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
+    Read::by_ref(&mut file).take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a state file of ours. What cannot be read or parsed is absent: it is built anew, never reported.
+pub fn read_state<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&read_optional(path).ok()??).ok()
+}
+
+/// Replaces `path` by `value` as JSON: whoever reads sees the old content or the new, whole.
+///
+/// With `durable`, content and name survive a power loss once this returns.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn replace_state<T: Serialize>(path: &Path, value: &T, durable: bool) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|e| Error::new(Kind::Io, format!("write `{}`", path.display())).because(e))?;
+    text.push(b'\n');
+    replace(path, &text, durable).map_err(|e| failed("write", path, &e))
+}
+
+fn replace(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
+    file.write_all(content)?;
+    if durable {
+        // Before the rename: a crash of the machine must not leave the name on an empty file.
+        file.as_file().sync_all()?;
+    }
+    os::retry_while_open_elsewhere(file, |file| file.persist(path).map(drop).map_err(|e| (e.error, e.file)))?;
+    if durable { os::sync_directory(directory) } else { Ok(()) }
+}
+
+/// Writes a small file where nobody else looks yet.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn write(path: &Path, content: &[u8]) -> Result<()> {
+    fs::write(path, content).map_err(|e| failed("write", path, &e))
+}
+
+/// Creates a directory and its parents.
+///
+/// # Errors
+/// A parent cannot be written, or the name is taken by a file.
+pub fn create_directory(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|e| failed("create", path, &e))
+}
+
+/// Creates a directory with a name that nobody had before, at the address where it will stay.
+///
+/// # Errors
+/// `parent` cannot be written.
+pub fn create_unique_directory(parent: &Path, prefix: &str) -> Result<PathBuf> {
+    let directory = tempfile::Builder::new().prefix(prefix).rand_bytes(8).tempdir_in(parent);
+    directory.map(tempfile::TempDir::keep).map_err(|e| failed("create a directory in", parent, &e))
+}
+
+/// Opens a file for reading and writing, creating it when it is not there, never emptying it.
+///
+/// # Errors
+/// The file cannot be opened or created.
+pub fn open_or_create(path: &Path) -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(|e| failed("open", path, &e))
+}
+
+/// Opens a file for reading; `None` when it cannot be.
+pub fn open(path: &Path) -> Option<File> {
+    os::open_without_waiting(path).ok()
+}
+
+/// Creates a file that must not exist, for appending.
+///
+/// # Errors
+/// The file exists or cannot be created.
+pub fn create_new(path: &Path) -> Result<File> {
+    File::options().append(true).create_new(true).open(path).map_err(|e| failed("create", path, &e))
+}
+
+/// Renames within one file system.
+///
+/// # Errors
+/// The rename is refused.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|e| failed("rename", from, &e).because(format!("to `{}`", to.display())))
+}
+
+/// Removes a file; one that is already gone is no error.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("remove", path, &e)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a directory and all in it; one that is already gone is no error.
+///
+/// # Errors
+/// Something in it cannot be removed.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("remove", path, &e)),
+        _ => Ok(()),
+    }
+}
+
+/// The names in a directory, sorted; none when it cannot be read.
+pub fn names(path: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    let mut names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// Whether a file is there, links followed.
+pub fn is_file(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|m| m.is_file())
+}
+
+/// Whether a directory is there, links followed.
+pub fn is_directory(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|m| m.is_dir())
+}
+
+/// Whether the name is taken by anything, a dangling link included.
+pub fn is_taken(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Where a symbolic link points; `None` when it is none.
+pub fn link_target(path: &Path) -> Option<PathBuf> {
+    fs::read_link(path).ok()
+}
+
+/// The path with every link resolved, or the path itself when it cannot be.
+pub fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Bytes in a tree, links not followed.
+pub fn tree_size(path: &Path) -> u64 {
+    let entries = walkdir::WalkDir::new(path).into_iter().flatten();
+    entries.filter_map(|e| e.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
+}
+
+/// Whether the running user may write in a directory; nothing is written to find out.
+pub fn is_writable(path: &Path) -> bool {
+    os::is_writable(path)
+}
+
+/// Whether a file begins with these bytes.
+pub fn begins_with(path: &Path, bytes: &[u8]) -> bool {
+    let mut head = vec![0; bytes.len()];
+    let read = os::open_without_waiting(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == bytes
+}

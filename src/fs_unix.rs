@@ -1,0 +1,54 @@
+//! What Unix has of its own: inodes, links, directories that can be synced.
+
+#![allow(clippy::disallowed_methods)]
+
+use super::Validator;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Opens for reading. A fifo in the place of a file must not block a session, so it is not waited for.
+pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32).open(path)
+}
+
+/// The validator of a file, links followed; `None` when it is gone.
+pub fn validator(path: &Path) -> Option<Validator> {
+    let m = std::fs::metadata(path).ok()?;
+    let mtime_ns = m.mtime().saturating_mul(1_000_000_000).saturating_add(m.mtime_nsec());
+    Some(Validator { size: m.size(), mtime_ns, inode: m.ino() })
+}
+
+/// Makes `link` point to `target` in one step. A directory that is no link is left alone.
+pub fn link_directory(target: &Path, link: &Path) -> io::Result<bool> {
+    if std::fs::symlink_metadata(link).is_ok_and(|m| !m.is_symlink()) {
+        return Ok(false);
+    }
+    if std::fs::read_link(link).is_ok_and(|old| old == target) {
+        return Ok(true);
+    }
+    let directory = link.parent().unwrap_or(Path::new("."));
+    let new =
+        tempfile::Builder::new().prefix(".new-").make_in(directory, |path| std::os::unix::fs::symlink(target, path))?;
+    std::fs::rename(new.path(), link)?;
+    Ok(true)
+}
+
+/// A rename is never refused here because a file is open elsewhere.
+pub(super) fn retry_while_open_elsewhere<T>(
+    value: T,
+    mut action: impl FnMut(T) -> Result<(), (io::Error, T)>,
+) -> io::Result<()> {
+    action(value).map_err(|(e, _)| e)
+}
+
+/// Makes the names in a directory survive a power loss.
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Whether the running user may write in a directory.
+pub(super) fn is_writable(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
+}

@@ -1,0 +1,56 @@
+//! What Windows has of its own: no inodes, links only for the privileged, renames refused for a while.
+
+#![allow(clippy::disallowed_methods)]
+
+use super::Validator;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// `ERROR_ACCESS_DENIED` and `ERROR_SHARING_VIOLATION`: a virus scanner, or a reader, holds the file.
+const OPEN_ELSEWHERE: [i32; 2] = [5, 32];
+
+/// Opens for reading.
+pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// The validator of a file, links followed; `None` when it is gone.
+pub fn validator(path: &Path) -> Option<Validator> {
+    let m = std::fs::metadata(path).ok()?;
+    let since = m.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Validator { size: m.len(), mtime_ns: i64::try_from(since.as_nanos()).ok()?, inode: 0 })
+}
+
+/// Links to directories need a privilege that users lack: there is none, and nobody is told there is.
+pub fn link_directory(_target: &Path, _link: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Repeats a rename for two seconds while somebody holds the file it replaces.
+pub(super) fn retry_while_open_elsewhere<T>(
+    mut value: T,
+    mut action: impl FnMut(T) -> Result<(), (io::Error, T)>,
+) -> io::Result<()> {
+    for pause in [1, 10, 50, 100, 300, 500, 1000] {
+        match action(value) {
+            Ok(()) => return Ok(()),
+            Err((e, back)) if e.raw_os_error().is_some_and(|code| OPEN_ELSEWHERE.contains(&code)) => value = back,
+            Err((e, _)) => return Err(e),
+        }
+        std::thread::sleep(Duration::from_millis(pause));
+    }
+    action(value).map_err(|(e, _)| e)
+}
+
+/// NTFS journals names; there is nothing to call.
+#[allow(clippy::unnecessary_wraps)]
+pub(super) fn sync_directory(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether the directory is not marked read-only; access lists are found out by writing.
+pub(super) fn is_writable(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|m| !m.permissions().readonly())
+}

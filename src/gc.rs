@@ -1,0 +1,60 @@
+//! Removes generations that are neither named by the profile nor lived in.
+//!
+//! Whoever sweeps holds the lock, so an unsealed generation is a dead builder's. A sealed one is removed
+//! under the sole lock of its lease, its receipt first: a launcher that leased it a moment too late
+//! sees that it no longer stands and looks for another.
+
+use crate::error::Result;
+use crate::fs;
+use crate::generation::Generation;
+use crate::lock::{self, Attempt, Lock};
+use crate::store::Store;
+use std::path::Path;
+
+/// What a sweep did.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Names of the generations removed.
+    pub removed: Vec<String>,
+    /// Names of those that something still lives in.
+    pub in_use: Vec<String>,
+}
+
+/// Sweeps one environment's state, and what its builders left among the tools.
+///
+/// # Errors
+/// Something cannot be removed.
+pub fn sweep(store: &Store, tools: &Path, name: &str, _right: &Lock) -> Result<Swept> {
+    let named: Vec<String> = store.sealed().map(|sealed| sealed.generation.name()).collect();
+    let mut swept = Swept::default();
+    for generation in store.generations() {
+        if named.contains(&generation.name()) {
+            continue;
+        }
+        let list = if remove(&generation)? { &mut swept.removed } else { &mut swept.in_use };
+        list.push(generation.name());
+    }
+    remove_unfinished(store.directory(), ".new-")?;
+    remove_unfinished(tools, &format!(".new-{name}-"))?;
+    Ok(swept)
+}
+
+/// Removes a generation unless something lives in it.
+fn remove(generation: &Generation) -> Result<bool> {
+    let _sole = match lock::try_exclusive_existing(&generation.lease_path()) {
+        None => None,
+        Some(Attempt::Held(lock)) => Some(lock),
+        Some(Attempt::Busy | Attempt::Unsupported) => return Ok(false),
+    };
+    fs::remove_file(&generation.receipt_path())?;
+    fs::remove_tree(generation.directory())?;
+    Ok(true)
+}
+
+fn remove_unfinished(directory: &Path, prefix: &str) -> Result<()> {
+    for name in fs::names(directory).iter().filter(|name| name.starts_with(prefix)) {
+        let path = directory.join(name);
+        if fs::is_directory(&path) { fs::remove_tree(&path)? } else { fs::remove_file(&path)? }
+    }
+    Ok(())
+}

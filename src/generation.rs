@@ -1,0 +1,165 @@
+//! One environment at its final address, and what is written about it.
+//!
+//! A generation is a directory with a name nobody had before. It is built where it stays, because
+//! an environment that is moved is broken: its scripts hold absolute paths. `receipt.json` is written
+//! last; without it the directory is nothing but leftovers.
+
+use crate::fingerprint::{Fingerprint, Identity, Request};
+use crate::fs::{self, Validator};
+use crate::requirements::Item;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+#[path = "generation_unix.rs"]
+mod os;
+#[cfg(windows)]
+#[path = "generation_windows.rs"]
+mod os;
+
+pub use os::{EXECUTABLE_ENDINGS, SCRIPTS};
+
+/// Number of the format of `receipt.json`, `inputs.json`, `profile.json` and `failure.json`.
+pub const SCHEMA: u32 = 1;
+
+/// What every generation's name begins with.
+pub const PREFIX: &str = "g-";
+
+/// The interpreter that an environment was made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseInterpreter {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its full version, `3.11.7`.
+    pub full_version: String,
+    /// Who it is.
+    pub identity: Identity,
+}
+
+/// `receipt.json`: the last thing written into a generation. Small, since every start reads it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Receipt {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// What the environment was built for.
+    pub fingerprint: Fingerprint,
+    /// Where it was built: elsewhere it is a broken copy.
+    pub prefix: PathBuf,
+    /// What it was built with.
+    pub interpreter: BaseInterpreter,
+    /// The installer and its version.
+    pub installer: String,
+    /// Version of the program that wrote this.
+    pub written_by: String,
+    /// When, in seconds since 1970.
+    pub built_at: u64,
+}
+
+/// `inputs.json`: what the fingerprint was made of, kept to explain a difference. Only `--check` reads it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Inputs {
+    /// What was hashed, but for the interpreter.
+    pub request: Request,
+    /// What the manifests asked for, credentials redacted.
+    pub items: Vec<Item>,
+    /// What was installed, `name==version`, sorted.
+    pub packages: Vec<String>,
+}
+
+/// One generation that the profile names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Name of its directory.
+    pub generation: String,
+    /// The interpreter as it was when it last said who it is.
+    pub validator: Validator,
+}
+
+/// `profile.json`: the generations that starts may use, the current one first. Replaced as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The current generation, then the previous one.
+    pub generations: Vec<Entry>,
+}
+
+/// The directory of a generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    directory: PathBuf,
+}
+
+impl Generation {
+    /// The generation in this directory.
+    pub fn at(directory: PathBuf) -> Self {
+        Self { directory }
+    }
+
+    /// Name of the directory.
+    pub fn name(&self) -> String {
+        self.directory.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The environment: what `VIRTUAL_ENV` names.
+    pub fn prefix(&self) -> PathBuf {
+        self.directory.join("env")
+    }
+
+    /// Where the environment has its programs.
+    pub fn scripts(&self) -> PathBuf {
+        self.prefix().join(SCRIPTS)
+    }
+
+    /// The environment's interpreter.
+    pub fn python(&self) -> PathBuf {
+        self.prefix().join(os::PYTHON)
+    }
+
+    /// Where the environment has its packages.
+    pub fn site_packages(&self, identity: &Identity) -> PathBuf {
+        self.prefix().join(os::site_packages(identity))
+    }
+
+    /// The file whose lock tells that a process lives in this generation.
+    pub fn lease_path(&self) -> PathBuf {
+        self.directory.join("lease")
+    }
+
+    /// The receipt's file.
+    pub fn receipt_path(&self) -> PathBuf {
+        self.directory.join("receipt.json")
+    }
+
+    /// The inputs' file.
+    pub fn inputs_path(&self) -> PathBuf {
+        self.directory.join("inputs.json")
+    }
+
+    /// The receipt of a sealed generation of this format; `None` for anything else.
+    pub fn receipt(&self) -> Option<Receipt> {
+        fs::read_state(&self.receipt_path()).filter(|receipt: &Receipt| receipt.schema == SCHEMA)
+    }
+
+    /// What the generation was built for.
+    pub fn inputs(&self) -> Option<Inputs> {
+        fs::read_state(&self.inputs_path())
+    }
+
+    /// The validator of the interpreter it depends on; `None` when that is gone.
+    pub fn validator(&self, base: &BaseInterpreter) -> Option<Validator> {
+        fs::validator(&os::depends_on(self, base))
+    }
+
+    /// The packages found in the environment, `name==version`, sorted.
+    pub fn packages(&self, identity: &Identity) -> Vec<String> {
+        let names = fs::names(&self.site_packages(identity));
+        let stems = names.iter().filter_map(|name| name.strip_suffix(".dist-info"));
+        stems.filter_map(|stem| stem.split_once('-')).map(|(name, version)| format!("{name}=={version}")).collect()
+    }
+}

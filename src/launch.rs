@@ -1,0 +1,79 @@
+//! The environment as a command sees it, and how a command is started in it.
+
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::generation::{EXECUTABLE_ENDINGS, Generation};
+use crate::lock::Lock;
+use crate::process::become_command;
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Variables to set, or to remove where there is no value.
+pub type Activation = Vec<(&'static str, Option<OsString>)>;
+
+/// What makes an environment the one that programs use.
+pub fn activation(generation: &Generation) -> Activation {
+    let old = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::iter::once(generation.scripts()).chain(std::env::split_paths(&old));
+    // A directory with a separator in its name cannot stand on PATH; the interpreter is found without it.
+    let path = std::env::join_paths(directories).unwrap_or(old);
+    vec![
+        ("PATH", Some(path)),
+        ("VIRTUAL_ENV", Some(generation.prefix().into_os_string())),
+        ("PYTHONHOME", None),
+        ("__PYVENV_LAUNCHER__", None),
+    ]
+}
+
+/// Becomes the command; returns only when that is not possible.
+pub fn start(command: &[OsString], generation: Option<&Generation>, lease: Option<Lock>) -> Error {
+    let Some((name, args)) = command.split_first() else {
+        return Error::new(Kind::Usage, "start nothing").hint("write the command behind `--`");
+    };
+    let program = match resolve(name, generation) {
+        Ok(program) => program,
+        Err(error) => return error,
+    };
+    let environment = generation.map(activation).unwrap_or_default();
+    let cause = become_command(&program, args, &environment, lease.map(Lock::into_file));
+    let (kind, hint) = match cause.kind() {
+        ErrorKind::NotFound => (Kind::CommandNotFound, "check the path, and the first line of a script"),
+        ErrorKind::PermissionDenied => (Kind::CommandUnusable, "make it executable: `chmod +x`"),
+        _ => (Kind::CommandUnusable, "see the cause"),
+    };
+    Error::new(kind, format!("start `{}`", program.display())).because(cause).hint(hint)
+}
+
+/// The program that a name means in an environment: its interpreter, one of its scripts, or one on PATH.
+///
+/// # Errors
+/// There is none of that name.
+pub fn resolve(name: &OsStr, generation: Option<&Generation>) -> Result<PathBuf> {
+    let path = Path::new(name);
+    if path.components().count() > 1 || path.is_absolute() {
+        return Ok(path.to_path_buf());
+    }
+    if let Some(found) = generation.and_then(|generation| in_environment(name, generation)) {
+        return Ok(found);
+    }
+    which::which_global(name).map_err(|_| {
+        let error = Error::new(Kind::CommandNotFound, format!("start `{}`", path.display()));
+        error
+            .because("it is neither in the environment nor on PATH")
+            .hint("see `plugdeps --check` for what is installed")
+    })
+}
+
+fn in_environment(name: &OsStr, generation: &Generation) -> Option<PathBuf> {
+    let is_python = ["python", "python3", "python.exe", "python3.exe", "py"].iter().any(|python| name == *python);
+    if is_python {
+        return Some(generation.python());
+    }
+    let with_ending = |ending: &&str| {
+        let mut file = name.to_owned();
+        file.push(ending);
+        generation.scripts().join(file)
+    };
+    EXECUTABLE_ENDINGS.iter().map(with_ending).find(|path| fs::is_file(path))
+}

@@ -1,0 +1,112 @@
+//! The log of one build: everything the installers say, credentials redacted, the last ten kept.
+
+use crate::error::Result;
+use crate::fs;
+use crate::process::Terminal;
+use crate::requirements::redact;
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How many logs are kept.
+const KEPT: usize = 10;
+/// How much of the end is kept in memory to find out why a build failed, in bytes.
+const TAIL: usize = 64 * 1024;
+
+/// A log that is being written.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: File,
+    line: Vec<u8>,
+    tail: String,
+    live: bool,
+}
+
+impl Log {
+    /// Starts a log in `directory` and removes the oldest ones. With `live`, a person is watching:
+    /// what is written goes to standard error as well.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn create(directory: &Path, live: bool) -> Result<Self> {
+        fs::create_directory(directory)?;
+        let names = fs::names(directory);
+        for old in names.iter().take(names.len().saturating_sub(KEPT - 1)) {
+            fs::remove_file(&directory.join(old))?;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let path = directory.join(format!("{now:015}-{}.log", std::process::id()));
+        let file = fs::create_new(&path)?;
+        Ok(Self { path, file, line: Vec::new(), tail: String::new(), live })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether installers may show progress as on a terminal.
+    pub fn terminal(&self) -> Terminal {
+        if self.live && std::io::stderr().is_terminal() { Terminal::Live } else { Terminal::None }
+    }
+
+    /// Adds a line of ours.
+    pub fn say(&mut self, line: &str) {
+        self.feed(line.as_bytes());
+        self.feed(b"\n");
+    }
+
+    /// Adds what an installer said. A line is redacted once it is whole, since a secret may come in two pieces.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if self.live {
+            let text = redact(&String::from_utf8_lossy(bytes));
+            // A terminal that is gone must not end a build.
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+        for byte in bytes {
+            self.line.push(*byte);
+            if *byte == b'\n' {
+                self.flush();
+            }
+        }
+    }
+
+    /// Writes what is left of an unfinished line.
+    pub fn flush(&mut self) {
+        let line = redact(&String::from_utf8_lossy(&self.line));
+        self.line.clear();
+        // A full disk ends the build in the installer; that its log is cut short is no further news.
+        let _ = self.file.write_all(line.as_bytes());
+        self.tail.push_str(&line);
+        if self.tail.len() > 2 * TAIL {
+            let mut cut = self.tail.len() - TAIL;
+            while !self.tail.is_char_boundary(cut) {
+                cut += 1;
+            }
+            self.tail.drain(..cut);
+        }
+    }
+
+    /// Forgets what was said so far: only what comes now explains the next step's failure.
+    pub fn begin_step(&mut self, title: &str) {
+        self.flush();
+        self.tail.clear();
+        let live = std::mem::replace(&mut self.live, false);
+        self.say(title);
+        self.live = live;
+    }
+
+    /// The end of what was said in this step.
+    pub fn tail(&mut self) -> &str {
+        self.flush();
+        &self.tail
+    }
+}
+
+/// The last lines of a text that say something, at most `count`.
+pub fn last_lines(text: &str, count: usize) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines.iter().skip(lines.len().saturating_sub(count)).map(|line| (*line).to_owned()).collect()
+}

@@ -1,0 +1,328 @@
+//! Which file says what a plugin needs, read into memory once.
+//!
+//! In one directory the first of [`PREFERENCE`] that exists is used: the more exactly a file says
+//! what to install, the earlier it stands.
+
+use crate::config::Settings;
+use crate::error::{Error, Kind, Result};
+use crate::fingerprint::{Part, Request, SCHEMA};
+use crate::fs;
+use crate::pyproject::{DynamicDependencies, Pyproject};
+use crate::requirements::{self, Closure, Item, Source};
+use std::path::Path;
+
+/// How a manifest is written, and so how it is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `uv.lock` beside `pyproject.toml`.
+    UvLock,
+    /// `pylock.toml`, PEP 751.
+    Pylock,
+    /// `requirements.txt` and its like.
+    Requirements,
+    /// `pyproject.toml` alone, PEP 621.
+    Pyproject,
+}
+
+impl Format {
+    /// The name in fingerprints and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::UvLock => "uv-lock",
+            Format::Pylock => "pylock",
+            Format::Requirements => "requirements",
+            Format::Pyproject => "pyproject",
+        }
+    }
+}
+
+/// Names that are looked for, the preferred first.
+pub const PREFERENCE: [(&str, Format); 5] = [
+    ("uv.lock", Format::UvLock),
+    ("pylock.toml", Format::Pylock),
+    ("requirements.lock", Format::Requirements),
+    ("requirements.txt", Format::Requirements),
+    ("pyproject.toml", Format::Pyproject),
+];
+
+/// A `pyproject.toml` that was looked at, once, whatever it is then used for.
+#[derive(Debug)]
+pub struct Project {
+    label: String,
+    parsed: Option<Result<Pyproject>>,
+}
+
+impl Project {
+    /// Looks at the `pyproject.toml` of a directory of the plugin.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn look(root: &Path, directory: &str) -> Result<Self> {
+        let label = join(directory, "pyproject.toml");
+        let bytes = fs::read_optional(&root.join(&label))?;
+        let parsed = bytes.map(|bytes| Pyproject::parse(&label, &bytes));
+        Ok(Self { label, parsed })
+    }
+
+    /// The parsed file, when it is there and well-formed.
+    pub fn get(&self) -> Option<&Pyproject> {
+        self.parsed.as_ref()?.as_ref().ok()
+    }
+
+    /// The parsed file, or the error that it is malformed or missing.
+    ///
+    /// # Errors
+    /// It is malformed or missing.
+    pub fn into_parsed(self) -> Result<Pyproject> {
+        let missing =
+            || Error::new(Kind::ManifestInvalid, format!("read `{}`", self.label)).because("there is no such file");
+        self.parsed.unwrap_or_else(|| Err(missing()))
+    }
+}
+
+/// The manifest of one environment.
+#[derive(Debug)]
+pub struct Manifest {
+    /// How it is written.
+    pub format: Format,
+    /// Path of the file in the plugin.
+    pub label: String,
+    /// The files to hand to an installer; they name the rest.
+    pub tops: Vec<String>,
+    /// Extras to install, sorted.
+    pub extras: Vec<String>,
+    /// Groups to install, sorted.
+    pub groups: Vec<String>,
+    /// What was seen and not used, in words.
+    pub notes: Vec<String>,
+    closure: Closure,
+    project: Option<Pyproject>,
+    relevant: Option<String>,
+    python: Option<String>,
+}
+
+/// Finds and reads the manifest of a directory; `None` when it has none.
+///
+/// # Errors
+/// The manifest is malformed, or leads out of the plugin, or names a file that is not there.
+pub fn read(root: &Path, directory: &str, settings: &Settings, project: Project) -> Result<Option<Manifest>> {
+    let Some((label, format, bytes)) = find(root, directory, settings, &project)? else {
+        return no_manifest(project);
+    };
+    let mut manifest = Manifest::new(label, format, settings);
+    match format {
+        Format::UvLock | Format::Pyproject => manifest.project = Some(project.into_parsed()?),
+        Format::Pylock | Format::Requirements => manifest.take_advice(project),
+    }
+    manifest.read_sources(root, bytes)?;
+    Ok(Some(manifest))
+}
+
+/// A directory whose only file is a broken `pyproject.toml` has a manifest that cannot be read.
+fn no_manifest(project: Project) -> Result<Option<Manifest>> {
+    match project.parsed {
+        Some(Err(e)) => Err(e.hint("no other manifest is there to be used instead")),
+        _ => Ok(None),
+    }
+}
+
+type Found = (String, Format, Vec<u8>);
+
+fn find(root: &Path, directory: &str, settings: &Settings, project: &Project) -> Result<Option<Found>> {
+    if let Some(name) = &settings.manifest {
+        let label = join(directory, name);
+        let format = format_of(name);
+        return fs::read(&root.join(&label)).map(|bytes| Some((label, format, bytes))).map_err(as_manifest_error);
+    }
+    for (name, format) in PREFERENCE {
+        if name == "pyproject.toml" {
+            let project = project.get().filter(|p| p.has_project());
+            return Ok(project.map(|_| (join(directory, name), format, Vec::new())));
+        }
+        let label = join(directory, name);
+        // A uv.lock says what is locked, its pyproject.toml says for what.
+        if format == Format::UvLock && project.parsed.is_none() {
+            continue;
+        }
+        if let Some(bytes) = fs::read_optional(&root.join(&label)).map_err(as_manifest_error)? {
+            return Ok(Some((label, format, bytes)));
+        }
+    }
+    Ok(None)
+}
+
+fn format_of(name: &str) -> Format {
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let known = PREFERENCE.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
+    let is_pylock = name.starts_with("pylock.") && name.ends_with(".toml");
+    known.unwrap_or(if is_pylock { Format::Pylock } else { Format::Requirements })
+}
+
+fn as_manifest_error(mut error: Error) -> Error {
+    error.kind = Kind::ManifestInvalid;
+    error
+}
+
+/// Joins a directory of the plugin and a name in it.
+pub fn join(directory: &str, name: &str) -> String {
+    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
+}
+
+fn sorted(list: &[String]) -> Vec<String> {
+    let mut list = list.to_vec();
+    list.sort();
+    list.dedup();
+    list
+}
+
+impl Manifest {
+    fn new(label: String, format: Format, settings: &Settings) -> Self {
+        Self {
+            format,
+            tops: vec![label.clone()],
+            label,
+            extras: sorted(&settings.extras),
+            groups: sorted(&settings.groups),
+            notes: Vec::new(),
+            closure: Closure { sources: Vec::new() },
+            project: None,
+            relevant: None,
+            python: settings.python.clone(),
+        }
+    }
+
+    /// From a `pyproject.toml` beside another manifest only `requires-python` is taken.
+    fn take_advice(&mut self, project: Project) {
+        match project.parsed {
+            Some(Ok(parsed)) => self.project = Some(parsed),
+            Some(Err(e)) => self.notes.push(format!("{}; `{}` is used instead", e.sentence(), self.label)),
+            None => {}
+        }
+    }
+
+    fn read_sources(&mut self, root: &Path, bytes: Vec<u8>) -> Result<()> {
+        match self.format {
+            Format::Requirements => self.closure = requirements::read_closure(root, &self.label, bytes)?,
+            Format::Pylock => self.closure.sources.push(Source { label: self.label.clone(), bytes }),
+            Format::UvLock => {
+                self.closure.sources.push(Source { label: self.label.clone(), bytes });
+                self.relevant = Some(self.take_relevant()?);
+            }
+            Format::Pyproject => self.read_project(root)?,
+        }
+        Ok(())
+    }
+
+    fn read_project(&mut self, root: &Path) -> Result<()> {
+        match self.project.as_ref().and_then(Pyproject::dynamic_dependencies) {
+            None => self.relevant = Some(self.take_relevant()?),
+            Some(DynamicDependencies::Files(files)) => self.read_dynamic(root, &files)?,
+            Some(DynamicDependencies::Unknown) => {
+                let error = Error::new(Kind::ManifestInvalid, format!("read `{}`", self.label));
+                return Err(error
+                    .because("`project.dynamic` contains `dependencies`, which only the plugin's own build could tell")
+                    .hint("list them in `project.dependencies`, or add a `requirements.txt`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Dependencies that setuptools reads from requirements files are those files.
+    fn read_dynamic(&mut self, root: &Path, files: &[String]) -> Result<()> {
+        let directory = self.label.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned();
+        for file in files {
+            let label = join(&directory, file);
+            let bytes = fs::read(&root.join(&label)).map_err(as_manifest_error)?;
+            self.closure.sources.extend(requirements::read_closure(root, &label, bytes)?.sources);
+        }
+        self.format = Format::Requirements;
+        self.tops = files.iter().map(|file| join(&directory, file)).collect();
+        Ok(())
+    }
+
+    fn take_relevant(&self) -> Result<String> {
+        let project = self.project.as_ref();
+        project.map_or(Ok(String::new()), |project| project.relevant(&self.extras, &self.groups))
+    }
+
+    /// What of it decides which packages are installed.
+    pub fn request(&self) -> Request {
+        let mut parts: Vec<Part> = self.closure.sources.iter().map(|s| Part::new(&s.label, &s.bytes)).collect();
+        if let Some(relevant) = &self.relevant {
+            parts.push(Part::new(self.project_label(), relevant.as_bytes()));
+        } else if let Some(version) = self.requires_python() {
+            parts.push(Part::new("requires-python", version.as_bytes()));
+        }
+        Request {
+            schema: SCHEMA,
+            kind: self.format.name().into(),
+            parts,
+            python: self.python.clone(),
+            extras: self.extras.clone(),
+            groups: self.groups.clone(),
+        }
+    }
+
+    fn project_label(&self) -> String {
+        let directory = self.label.rsplit_once('/').map_or("", |(directory, _)| directory);
+        join(directory, "pyproject.toml")
+    }
+
+    /// `requires-python` of the project, when it has one.
+    pub fn requires_python(&self) -> Option<&str> {
+        self.project.as_ref()?.requires_python()
+    }
+
+    /// The interpreter the author asked for.
+    pub fn python(&self) -> Option<&str> {
+        self.python.as_deref()
+    }
+
+    /// The `pyproject.toml` that is part of it or stands beside it.
+    pub fn project(&self) -> Option<&Pyproject> {
+        self.project.as_ref()
+    }
+
+    /// Facts about the requirements files, when it is made of such.
+    pub fn facts(&self) -> requirements::Facts {
+        self.closure.facts()
+    }
+
+    /// The requirements files it is made of, or the lock.
+    pub fn sources(&self) -> &[Source] {
+        &self.closure.sources
+    }
+
+    /// What it asks for, one entry each, for a person to compare.
+    pub fn items(&self) -> Vec<Item> {
+        match self.format {
+            Format::Requirements => self.closure.items(),
+            Format::UvLock | Format::Pylock => self.closure.sources.iter().flat_map(locked_packages).collect(),
+            Format::Pyproject => {
+                let project = self.project.as_ref();
+                project.and_then(|p| p.requirements(&self.extras, &self.groups).ok()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The `name==version` of each package table in a TOML lock, found without parsing all of it.
+fn locked_packages(source: &Source) -> Vec<Item> {
+    let text = String::from_utf8_lossy(&source.bytes);
+    let mut items: Vec<Item> = Vec::new();
+    let mut in_package = false;
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with('[') {
+            in_package = matches!(line.trim_end(), "[[package]]" | "[[packages]]");
+        } else if let Some(name) = quoted(line, "name = ").filter(|_| in_package) {
+            items.push(Item { file: source.label.clone(), line: number + 1, text: name.to_owned() });
+        } else if let (true, Some(version), Some(last)) = (in_package, quoted(line, "version = "), items.last_mut()) {
+            last.text = format!("{}=={version}", last.text);
+        }
+    }
+    items
+}
+
+fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.strip_prefix(key)?.strip_prefix('"')?.split('"').next()
+}

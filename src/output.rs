@@ -1,0 +1,43 @@
+//! What is said to people and to protocols: standard output is for data, standard error for people.
+
+use crate::error::{Error, Kind, Result};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+/// Tells a person something, on standard error.
+pub fn note(text: &str) {
+    // A terminal that is gone is no reason to fail.
+    let _ = writeln!(std::io::stderr(), "plugdeps: {}", harmless(text));
+}
+
+/// Tells a person an error, on standard error.
+pub fn error(error: &Error) {
+    let _ = writeln!(std::io::stderr(), "plugdeps: {}", harmless(&error.to_string()));
+}
+
+/// Writes data to standard output.
+pub fn data(text: &str) {
+    // Whoever stopped reading has what it wanted.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes a value to standard output as JSON.
+///
+/// # Errors
+/// The value cannot be written as JSON.
+pub fn json<T: Serialize>(value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::new(Kind::Io, "write JSON").because(e))?;
+    data(&text);
+    data("\n");
+    Ok(())
+}
+
+/// Whether standard output is a terminal whose user did not ask for plain text.
+pub fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The text without characters that steer a terminal: names in manifests and paths come from strangers.
+pub fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,133 @@
+//! Unix: process groups, sessions, pseudo-terminals, `exec`.
+
+#![allow(clippy::disallowed_methods)]
+
+use super::Terminal;
+use crate::lock::Lock;
+use rustix::process::{Pid, Signal};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// The processes that one job started.
+pub(super) struct Group(Option<Pid>);
+
+impl Group {
+    pub(super) fn of(child: &Child) -> Self {
+        Self(i32::try_from(child.id()).ok().and_then(Pid::from_raw))
+    }
+
+    /// Ends all of them at once: an installer that is cut off leaves only what nobody sees yet.
+    pub(super) fn end(&self) {
+        if let Some(pid) = self.0 {
+            // Either may be gone already. The group alone is not enough: a live job stays in ours.
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+/// A job without a terminal gets a group of its own, so that its time limit reaches what it started.
+/// One that a person watches stays in the person's group, so that Ctrl-C reaches it.
+pub(super) fn spawn_in_own_group(command: &mut Command, terminal: Terminal) -> io::Result<Child> {
+    if terminal == Terminal::None {
+        command.process_group(0);
+    }
+    command.spawn()
+}
+
+/// Gives the command a pseudo-terminal as wide as ours.
+pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read>> {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let path = Path::new(OsStr::new(name.to_str().map_err(io::Error::other)?));
+    let theirs =
+        rustix::fs::open(path, rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY, rustix::fs::Mode::empty())?;
+    if let Ok(size) = rustix::termios::tcgetwinsize(io::stderr()) {
+        rustix::termios::tcsetwinsize(&theirs, size)?;
+    }
+    let theirs = File::from(theirs);
+    command.stdout(theirs.try_clone()?).stderr(theirs);
+    Ok(Box::new(File::from(ours)))
+}
+
+/// Linux says EIO when the last writer of a pseudo-terminal is gone.
+pub(super) fn is_end_of_terminal(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+/// Starts `program` so that no tree-kill of ours reaches it, and hands it the lock.
+///
+/// The child leaves our session, starts the real process and ends, so that the real one's parent is
+/// init: the host kills all descendants of a hook, those in sessions of their own included, and
+/// a re-parented process is none. The lock travels as standard input: there is no moment at which
+/// nobody holds it.
+///
+/// # Errors
+/// The program cannot be started.
+pub fn spawn_detached(program: &Path, args: &[OsString], lock: Option<Lock>, log: &File) -> io::Result<()> {
+    let stdin = lock.map_or_else(Stdio::null, |lock| Stdio::from(lock.into_file()));
+    let mut command = Command::new(program);
+    command.arg(super::DETACH).args(args).stdin(stdin).stdout(log.try_clone()?).stderr(log.try_clone()?);
+    // Anywhere but in the user's project, which could then not be unmounted while a build runs.
+    command.current_dir("/");
+    let status = command.status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("the builder's starter ended with {status}"))) }
+}
+
+/// What the process between does: leaves the session, starts the real one with all it inherited.
+///
+/// # Errors
+/// The program cannot be started.
+pub fn detach_from_session(program: &Path, args: &[OsString]) -> io::Result<()> {
+    // Fails only for the leader of a group, which is then out of its starter's group already.
+    let _ = rustix::process::setsid();
+    Command::new(program).args(args).spawn().map(drop)
+}
+
+/// The lock that [`spawn_detached`] handed over.
+pub fn inherited_lock(_path: &Path) -> Option<Lock> {
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    file.metadata().is_ok_and(|m| m.is_file()).then(|| Lock::from_file(file))
+}
+
+/// Becomes `program`: same process, same standard streams, and `keep` open, so that the lease it
+/// carries ends with the server. Returns only when it could not.
+pub fn become_command(
+    program: &Path,
+    args: &[OsString],
+    environment: &[(&str, Option<OsString>)],
+    keep: Option<File>,
+) -> io::Error {
+    if let Some(file) = &keep
+        && let Err(e) = rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())
+    {
+        return e.into();
+    }
+    let mut command = Command::new(program);
+    command.args(args);
+    for (name, value) in environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.exec()
+}
+
+/// How a process ended, for a person.
+pub fn describe_end(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(9)) => "killed by signal 9 (often: out of memory)".into(),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}

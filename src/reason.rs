@@ -1,0 +1,136 @@
+//! Why an environment is not what the plugin needs, as data.
+
+use crate::fingerprint::{Fingerprint, Identity, Request};
+use crate::generation::{Inputs, Receipt};
+use crate::requirements::Item;
+use serde::Serialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Why a start would build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+pub enum Reason {
+    /// There is no environment.
+    FirstTime,
+    /// The manifests ask for something else.
+    InputsChanged,
+    /// The interpreter is no longer there.
+    InterpreterGone {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// Another interpreter is in its place.
+    InterpreterChanged {
+        /// Who it was.
+        from: Identity,
+        /// Who it is.
+        to: Identity,
+    },
+    /// It was built elsewhere and copied here.
+    Moved {
+        /// Where it was built.
+        from: PathBuf,
+    },
+    /// Somebody asked for it.
+    Asked,
+}
+
+/// What the interpreter of a generation turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InterpreterState {
+    /// The very file that was asked when the environment was built.
+    Unchanged,
+    /// Another file, that says who it is.
+    Says(Identity),
+    /// Nothing that can be started.
+    Gone,
+}
+
+/// Compares what is needed with what a generation is. `None`: it fits.
+pub fn misfit(request: &Request, receipt: &Receipt, prefix: &Path, interpreter: &InterpreterState) -> Option<Reason> {
+    if receipt.prefix != prefix {
+        return Some(Reason::Moved { from: receipt.prefix.clone() });
+    }
+    let known = &receipt.interpreter.identity;
+    match interpreter {
+        InterpreterState::Gone => return Some(Reason::InterpreterGone { path: receipt.interpreter.path.clone() }),
+        InterpreterState::Says(now) if now != known => {
+            return Some(Reason::InterpreterChanged { from: known.clone(), to: now.clone() });
+        }
+        InterpreterState::Says(_) | InterpreterState::Unchanged => {}
+    }
+    let needed: Fingerprint = request.fingerprint(known);
+    (needed != receipt.fingerprint).then_some(Reason::InputsChanged)
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::FirstTime => write!(f, "there is no environment yet"),
+            Reason::InputsChanged => write!(f, "the manifests changed"),
+            Reason::InterpreterGone { path } => write!(f, "its interpreter `{}` is gone", path.display()),
+            Reason::InterpreterChanged { from, to } => {
+                write!(f, "its interpreter was {} {} and is now {} {}", from.abi, from.platform, to.abi, to.platform)
+            }
+            Reason::Moved { from } => write!(f, "it was built at `{}` and copied from there", from.display()),
+            Reason::Asked => write!(f, "a rebuild was asked for"),
+        }
+    }
+}
+
+/// What changed between the inputs of a generation and those of now, one sentence each.
+pub fn changes(old: &Inputs, request: &Request, items: &[Item]) -> Vec<String> {
+    let mut changes = Vec::new();
+    for item in items.iter().filter(|item| !stands_in(item, &old.items)) {
+        changes.push(format!("`{}` changed: line {} `{}` is new", item.file, item.line, item.text));
+    }
+    for item in old.items.iter().filter(|item| !stands_in(item, items)) {
+        changes.push(format!("`{}` changed: `{}` is gone", item.file, item.text));
+    }
+    let explained = !changes.is_empty();
+    changes.extend(parts_changed(&old.request, request, explained));
+    changes.extend(choices_changed(&old.request, request));
+    changes
+}
+
+fn stands_in(item: &Item, items: &[Item]) -> bool {
+    items.iter().any(|other| other.file == item.file && other.text == item.text)
+}
+
+fn parts_changed(old: &Request, new: &Request, explained: bool) -> Vec<String> {
+    let mut changes = Vec::new();
+    for part in &new.parts {
+        match old.parts.iter().find(|other| other.label == part.label) {
+            None => changes.push(format!("`{}` is new", part.label)),
+            Some(other) if other.sha256 != part.sha256 && !explained => {
+                changes.push(format!("`{}` changed", part.label));
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = old.parts.iter().filter(|part| new.parts.iter().all(|other| other.label != part.label));
+    changes.extend(gone.map(|part| format!("`{}` is gone", part.label)));
+    changes
+}
+
+fn choices_changed(old: &Request, new: &Request) -> Vec<String> {
+    let mut changes = Vec::new();
+    let mut compare = |what: &str, old: String, new: String| {
+        if old != new {
+            changes.push(format!("{what} changed from {old} to {new}"));
+        }
+    };
+    compare("the kind of manifest", old.kind.clone(), new.kind.clone());
+    compare("the configured Python", shown(old.python.as_slice()), shown(new.python.as_slice()));
+    compare("the extras", shown(&old.extras), shown(&new.extras));
+    compare("the groups", shown(&old.groups), shown(&new.groups));
+    if old.schema != new.schema {
+        changes.push("this version of plugdeps hashes differently".into());
+    }
+    changes
+}
+
+fn shown(list: &[String]) -> String {
+    if list.is_empty() { "none".into() } else { list.join(", ") }
+}

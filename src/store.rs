@@ -1,0 +1,239 @@
+//! The state of one environment in the data directory: where each file is, and in what order it is written.
+//!
+//! ```text
+//! DATA/plugdeps/NAME/lock            the right to build and sweep; never removed
+//!                    profile.json    which generations starts may use
+//!                    builder.json    who builds, since when; means nothing while the lock is free
+//!                    failure.json    why the last build failed
+//!                    logs/           the last ten builds
+//!                    g-xxxxxxxx/     a generation
+//! ```
+
+use crate::error::{Error, KINDS, Kind, Result};
+use crate::failure;
+use crate::fs;
+use crate::generation::{Entry, Generation, Inputs, PREFIX, Profile, Receipt, SCHEMA};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The directory of an environment's state.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+}
+
+/// `builder.json`: for people who wait.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Builder {
+    /// Process that builds.
+    pub pid: u32,
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// When it will be ended, in seconds since 1970.
+    pub until: u64,
+    /// Its log.
+    pub log: PathBuf,
+}
+
+/// `failure.json`: what the last build died of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Failure {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Digest of the request that failed.
+    pub request: String,
+    /// Code of the error's kind.
+    pub code: String,
+    /// Class of an installer's failure.
+    pub class: String,
+    /// What was tried.
+    pub message: String,
+    /// What came back.
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// The build's log.
+    pub log: PathBuf,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// How often in a row.
+    pub tries: u32,
+}
+
+impl Failure {
+    /// The error as its builder had it.
+    pub fn to_error(&self) -> Error {
+        let row = KINDS.iter().find(|row| row.code == self.code);
+        let mut error = Error::new(row.map_or(Kind::InstallFailed, |row| row.kind), self.message.clone());
+        error.causes.clone_from(&self.causes);
+        error.hint.clone_from(&self.hint);
+        error.class = Some(failure::by_code(&self.class).code);
+        error
+    }
+}
+
+/// A sealed generation that the profile names.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// Where it is.
+    pub generation: Generation,
+    /// What it is.
+    pub receipt: Receipt,
+    /// Its interpreter as it was when it last said who it is.
+    pub entry: Entry,
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Store {
+    /// The state of the environment `name` of the plugin whose data is here. Nothing is created.
+    pub fn new(data: &Path, name: &str) -> Self {
+        Self { directory: data.join("plugdeps").join(name) }
+    }
+
+    /// Creates the directory.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn create(&self) -> Result<()> {
+        fs::create_directory(&self.directory).map_err(|e| {
+            let mut error = Error::new(Kind::DataUnusable, e.message);
+            error.causes = e.causes;
+            error.hint("make the plugin's data directory writable, or name another one with `--data`")
+        })
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The lock's file.
+    pub fn lock_path(&self) -> PathBuf {
+        self.directory.join("lock")
+    }
+
+    /// Where the logs are.
+    pub fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
+    }
+
+    fn profile_path(&self) -> PathBuf {
+        self.directory.join("profile.json")
+    }
+
+    fn failure_path(&self) -> PathBuf {
+        self.directory.join("failure.json")
+    }
+
+    fn builder_path(&self) -> PathBuf {
+        self.directory.join("builder.json")
+    }
+
+    /// The profile; `None` when there is none that can be read.
+    pub fn profile(&self) -> Option<Profile> {
+        fs::read_state(&self.profile_path()).filter(|profile: &Profile| profile.schema == SCHEMA)
+    }
+
+    /// The generations the profile names that are sealed, the current one first.
+    pub fn sealed(&self) -> impl Iterator<Item = Sealed> + '_ {
+        let entries = self.profile().map(|profile| profile.generations).unwrap_or_default();
+        entries.into_iter().filter_map(|entry| {
+            let generation = self.generation(&entry.generation)?;
+            let receipt = generation.receipt()?;
+            Some(Sealed { generation, receipt, entry })
+        })
+    }
+
+    /// The generation of this name; `None` for a name that is no generation's, so that a damaged
+    /// profile leads nowhere else.
+    pub fn generation(&self, name: &str) -> Option<Generation> {
+        let plain = name.starts_with(PREFIX) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        plain.then(|| Generation::at(self.directory.join(name)))
+    }
+
+    /// Every generation there is, sealed or not.
+    pub fn generations(&self) -> Vec<Generation> {
+        fs::names(&self.directory).iter().filter_map(|name| self.generation(name)).collect()
+    }
+
+    /// A fresh directory for a build, at its final address.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn stage(&self) -> Result<Generation> {
+        fs::create_unique_directory(&self.directory, PREFIX).map(Generation::at)
+    }
+
+    /// Makes a built generation usable. The receipt is written last: a crash before it leaves leftovers.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn seal(&self, generation: &Generation, receipt: &Receipt, inputs: &Inputs) -> Result<()> {
+        fs::write(&generation.lease_path(), b"")?;
+        fs::replace_state(&generation.inputs_path(), inputs, false)?;
+        fs::replace_state(&generation.receipt_path(), receipt, true)
+    }
+
+    /// Makes a sealed generation the current one, and the one that was current the previous one.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn publish(&self, entry: Entry) -> Result<()> {
+        let sealed = self.sealed().map(|sealed| sealed.entry).filter(|e| e.generation != entry.generation);
+        let previous: Vec<Entry> = sealed.take(1).collect();
+        let generations = std::iter::once(entry).chain(previous).collect();
+        fs::replace_state(&self.profile_path(), &Profile { schema: SCHEMA, generations }, true)
+    }
+
+    /// Keeps the profile's order and replaces one entry: its interpreter said again who it is.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn refresh(&self, entry: &Entry) -> Result<()> {
+        let Some(mut profile) = self.profile() else { return Ok(()) };
+        for old in profile.generations.iter_mut().filter(|old| old.generation == entry.generation) {
+            old.clone_from(entry);
+        }
+        fs::replace_state(&self.profile_path(), &profile, true)
+    }
+
+    /// The last failure; `None` when the last build succeeded.
+    pub fn failure(&self) -> Option<Failure> {
+        fs::read_state(&self.failure_path()).filter(|failure: &Failure| failure.schema == SCHEMA)
+    }
+
+    /// Remembers a failure.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn note_failure(&self, failure: &Failure) -> Result<()> {
+        fs::replace_state(&self.failure_path(), failure, false)
+    }
+
+    /// Forgets the last failure.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn clear_failure(&self) -> Result<()> {
+        fs::remove_file(&self.failure_path())
+    }
+
+    /// Who builds, or built last.
+    pub fn builder(&self) -> Option<Builder> {
+        fs::read_state(&self.builder_path())
+    }
+
+    /// Says who builds.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn note_builder(&self, builder: &Builder) -> Result<()> {
+        fs::replace_state(&self.builder_path(), builder, false)
+    }
+}

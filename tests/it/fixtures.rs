@@ -1,0 +1,56 @@
+//! The fixtures are what they claim to be: plugins that ship the hooks of this repository, without any private address.
+
+#![allow(clippy::disallowed_methods)]
+
+use crate::support::fixture;
+use crate::support::host::Place;
+use std::fs;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// The one fixture that shows what plugdeps replaces; it does not ship plugdeps.
+const REPLACED: &str = "shell-line";
+
+fn names() -> Vec<String> {
+    let entries = fs::read_dir(fixture("")).unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn files() -> Vec<PathBuf> {
+    let entries = WalkDir::new(fixture("")).into_iter().flatten();
+    entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
+}
+
+#[test]
+fn every_fixture_ships_the_hooks_of_this_repository() {
+    let shipped = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/hooks.json")).unwrap();
+    for name in names().iter().filter(|name| *name != REPLACED) {
+        assert!(
+            fs::read(fixture(name).join("hooks/hooks.json")).unwrap() == shipped,
+            "fixtures/{name} has other hooks"
+        );
+    }
+}
+
+#[test]
+fn every_server_of_every_fixture_is_started_by_plugdeps_from_a_script_that_exists() {
+    for name in names().iter().filter(|name| *name != REPLACED) {
+        let place = Place { root: fixture(name), data: "/nowhere".into() };
+        assert!(!place.servers().is_empty(), "fixtures/{name} has no server");
+        for server in place.servers() {
+            let line = place.server(&server);
+            assert_eq!(Path::new(&line.program), place.root.join("bin/plugdeps"), "fixtures/{name}");
+            assert_eq!(line.args[..3], ["run", "--", "python"], "fixtures/{name}");
+            assert!(Path::new(&line.args[3]).is_file(), "fixtures/{name}: no `{}`", line.args[3]);
+        }
+    }
+}
+
+#[test]
+fn only_uv_lock_names_addresses_since_there_they_are_data() {
+    let outside = |path: &PathBuf| path.file_name().is_some_and(|name| name != "uv.lock");
+    for path in files().into_iter().filter(outside) {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        assert!(!text.contains("://"), "`{}` names an address", path.display());
+    }
+}

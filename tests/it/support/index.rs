@@ -1,0 +1,385 @@
+//! A package index (PEP 503) on 127.0.0.1 that misbehaves as it is told to.
+//!
+//! It serves a directory of wheels and source distributions as it is at the moment of each request. `latency`, `rate`
+//! and the like apply to requests that begin after they were set; `truncate` and `corrupt` to files only, never to pages.
+
+use super::encode::{base64, sha256};
+use std::collections::{BTreeSet, HashMap};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+/// How long a kept-alive connection may be idle.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// A running index; it stops listening when dropped.
+pub struct Index {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    directory: PathBuf,
+    behaviour: Mutex<Behaviour>,
+    log: Mutex<Vec<String>>,
+    facts: Mutex<HashMap<(PathBuf, SystemTime), Facts>>,
+}
+
+#[derive(Clone, Default)]
+struct Behaviour {
+    latency: Duration,
+    rate: Option<u64>,
+    failures_left: usize,
+    status: Option<u16>,
+    truncate: bool,
+    corrupt: bool,
+    login: Option<String>,
+    stopped: bool,
+}
+
+/// What a page says about a file.
+#[derive(Clone)]
+struct Facts {
+    hash: String,
+    requires_python: Option<String>,
+}
+
+impl Index {
+    /// Serves `directory` on a free port.
+    pub fn serve(directory: &Path) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("cannot listen on 127.0.0.1");
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            directory: directory.to_path_buf(),
+            behaviour: Mutex::default(),
+            log: Mutex::default(),
+            facts: Mutex::default(),
+        });
+        let served = Arc::clone(&shared);
+        thread::spawn(move || served.listen(&listener));
+        Self { address, shared }
+    }
+
+    /// What `PIP_INDEX_URL` and `UV_DEFAULT_INDEX` are set to.
+    pub fn url(&self) -> String {
+        format!("http://{}/simple", self.address)
+    }
+
+    /// The same with a login in it, `USER:PASS`.
+    pub fn url_with_login(&self, login: &str) -> String {
+        format!("http://{login}@{}/simple", self.address)
+    }
+
+    /// Waits before each answer.
+    pub fn latency(&self, latency: Duration) -> &Self {
+        self.change(|behaviour| behaviour.latency = latency)
+    }
+
+    /// Sends so many bytes a second and connection; `None` for no limit.
+    pub fn rate(&self, bytes_per_second: Option<u64>) -> &Self {
+        self.change(|behaviour| behaviour.rate = bytes_per_second)
+    }
+
+    /// Answers the next `count` requests with 503.
+    pub fn fail_first(&self, count: usize) -> &Self {
+        self.change(|behaviour| behaviour.failures_left = count)
+    }
+
+    /// Answers every request with this status; `None` for the right one.
+    pub fn status(&self, status: Option<u16>) -> &Self {
+        self.change(|behaviour| behaviour.status = status)
+    }
+
+    /// Sends only half of each file, having promised all of it.
+    pub fn truncate(&self, on: bool) -> &Self {
+        self.change(|behaviour| behaviour.truncate = on)
+    }
+
+    /// Flips a bit in the middle of each file.
+    pub fn corrupt(&self, on: bool) -> &Self {
+        self.change(|behaviour| behaviour.corrupt = on)
+    }
+
+    /// Demands basic authentication as `USER:PASS`; `None` for nobody's.
+    pub fn login(&self, login: Option<&str>) -> &Self {
+        self.change(|behaviour| behaviour.login = login.map(str::to_owned))
+    }
+
+    /// Stops listening for good: from now on connections are refused.
+    pub fn stop(&self) {
+        self.change(|behaviour| behaviour.stopped = true);
+        // Wakes the listener, which then sees that it has to go; wait until it has.
+        while TcpStream::connect(self.address).is_ok() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// How many requests there were.
+    pub fn requests(&self) -> usize {
+        self.log().len()
+    }
+
+    /// Every request so far, as `GET /simple/alpha/`.
+    pub fn log(&self) -> Vec<String> {
+        self.shared.log.lock().unwrap().clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget(&self) -> &Self {
+        self.shared.log.lock().unwrap().clear();
+        self
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Behaviour)) -> &Self {
+        change(&mut self.shared.behaviour.lock().unwrap());
+        self
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// One request, without its body: no client of an index sends one.
+struct Request {
+    method: String,
+    path: String,
+    range: Option<String>,
+    authorization: Option<String>,
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    /// How much of the body is really sent.
+    sent: usize,
+}
+
+impl Shared {
+    fn listen(self: Arc<Self>, listener: &TcpListener) {
+        for stream in listener.incoming().flatten() {
+            if self.behaviour.lock().unwrap().stopped {
+                return;
+            }
+            let shared = Arc::clone(&self);
+            thread::spawn(move || shared.converse(stream));
+        }
+    }
+
+    /// Answers the requests of one connection until one side has had enough.
+    fn converse(&self, stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(IDLE))?;
+        let mut reader = BufReader::new(stream.try_clone()?);
+        while let Some(request) = Request::read(&mut reader)? {
+            let behaviour = self.begin(&request);
+            thread::sleep(behaviour.latency);
+            let answer = self.answer(&request, &behaviour);
+            let whole = answer.sent == answer.body.len();
+            send(&stream, &request, answer, behaviour.rate)?;
+            if !whole || self.behaviour.lock().unwrap().stopped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the request and fixes how it will be treated.
+    fn begin(&self, request: &Request) -> Behaviour {
+        self.log.lock().unwrap().push(format!("{} {}", request.method, request.path));
+        let mut current = self.behaviour.lock().unwrap();
+        let behaviour = current.clone();
+        current.failures_left = current.failures_left.saturating_sub(1);
+        behaviour
+    }
+
+    fn answer(&self, request: &Request, behaviour: &Behaviour) -> Answer {
+        if behaviour.failures_left > 0 {
+            return Answer::status(503);
+        }
+        if let Some(status) = behaviour.status {
+            return Answer::status(status);
+        }
+        let expected = behaviour.login.as_ref().map(|login| format!("Basic {}", base64(login.as_bytes())));
+        if expected.is_some() && request.authorization != expected {
+            return Answer::status(401).header("WWW-Authenticate", "Basic realm=\"packages\"".into());
+        }
+        match request.path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
+            ["simple"] => self.page(self.projects().iter().map(|name| format!("<a href=\"{name}/\">{name}</a>"))),
+            ["simple", project] if request.path.ends_with('/') => self.project(project),
+            ["simple", project] => Answer::status(301).header("Location", format!("/simple/{project}/")),
+            ["files", name] => self.file(name, request.range.as_deref(), behaviour),
+            _ => Answer::status(404),
+        }
+    }
+
+    fn page(&self, links: impl Iterator<Item = String>) -> Answer {
+        let body = links.fold(String::from("<!DOCTYPE html>\n"), |page, link| page + &link + "<br>\n");
+        // Tests add files and expect them to be seen at once.
+        Answer::new(200, body.into())
+            .header("Content-Type", "text/html".into())
+            .header("Cache-Control", "no-cache".into())
+    }
+
+    fn project(&self, project: &str) -> Answer {
+        let mut files: Vec<_> =
+            self.files().into_iter().filter(|name| project_of(name) == normalised(project)).collect();
+        files.sort();
+        match files.is_empty() {
+            true => Answer::status(404),
+            false => self.page(files.iter().map(|name| self.link(name))),
+        }
+    }
+
+    fn link(&self, name: &str) -> String {
+        let facts = self.facts(&self.directory.join(name));
+        let python = facts.requires_python.map(|range| range.replace('<', "&lt;").replace('>', "&gt;"));
+        let attribute = python.map(|range| format!(" data-requires-python=\"{range}\"")).unwrap_or_default();
+        format!("<a href=\"/files/{name}#sha256={}\"{attribute}>{name}</a>", facts.hash)
+    }
+
+    fn file(&self, name: &str, range: Option<&str>, behaviour: &Behaviour) -> Answer {
+        let Ok(mut bytes) = fs::read(self.directory.join(name)) else {
+            return Answer::status(404);
+        };
+        let middle = bytes.len() / 2;
+        if behaviour.corrupt && !bytes.is_empty() {
+            bytes[middle] ^= 1;
+        }
+        let mut answer = Answer::part(bytes, range);
+        if behaviour.truncate {
+            answer.sent /= 2;
+        }
+        answer.header("Content-Type", "application/octet-stream".into()).header("Accept-Ranges", "bytes".into())
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter(|name| !name.starts_with('.') && (name.ends_with(".whl") || name.ends_with(".tar.gz"))).collect()
+    }
+
+    fn projects(&self) -> BTreeSet<String> {
+        self.files().iter().map(|name| project_of(name)).collect()
+    }
+
+    /// Hashing a large wheel at every request would cost more than what the tests measure.
+    fn facts(&self, path: &Path) -> Facts {
+        let modified = fs::metadata(path).and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let key = (path.to_path_buf(), modified);
+        if let Some(known) = self.facts.lock().unwrap().get(&key) {
+            return known.clone();
+        }
+        let facts = Facts { hash: sha256(path), requires_python: requires_python(path) };
+        self.facts.lock().unwrap().insert(key, facts.clone());
+        facts
+    }
+}
+
+impl Request {
+    /// `None` when the client has closed the connection.
+    fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let mut request = Self { method, path, range: None, authorization: None };
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                return Ok(Some(request));
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "range" => request.range = Some(value.trim().to_owned()),
+                "authorization" => request.authorization = Some(value.trim().to_owned()),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, headers: Vec::new(), sent: body.len(), body }
+    }
+
+    fn status(status: u16) -> Self {
+        Self::new(status, format!("the index of this test answers {status}\n").into())
+    }
+
+    fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The file, or the part of it that was asked for: uv reads only the directory at a wheel's end.
+    fn part(bytes: Vec<u8>, range: Option<&str>) -> Self {
+        let Some((from, to)) = range.and_then(|range| bounds(range, bytes.len())) else {
+            return Self::new(200, bytes);
+        };
+        let place = format!("bytes {from}-{}/{}", to - 1, bytes.len());
+        Self::new(206, bytes[from..to].to_vec()).header("Content-Range", place)
+    }
+}
+
+/// The half-open bounds that `bytes=FROM-TO`, `bytes=FROM-` or `bytes=-LAST` mean.
+fn bounds(range: &str, length: usize) -> Option<(usize, usize)> {
+    let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let (from, to) = match (from.parse::<usize>(), to.parse::<usize>()) {
+        (Ok(from), Ok(to)) => (from, (to + 1).min(length)),
+        (Ok(from), Err(_)) => (from, length),
+        (Err(_), Ok(last)) => (length.saturating_sub(last), length),
+        (Err(_), Err(_)) => return None,
+    };
+    (from < to).then_some((from, to))
+}
+
+fn send(mut stream: &TcpStream, request: &Request, answer: Answer, rate: Option<u64>) -> io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
+    answer.headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+    stream.write_all((head + "\r\n").as_bytes())?;
+    if request.method == "HEAD" {
+        return Ok(());
+    }
+    // A tenth of a second's worth at a time.
+    let chunk = rate.map_or(usize::MAX, |rate| (rate as usize / 10).max(1));
+    for part in answer.body[..answer.sent].chunks(chunk) {
+        stream.write_all(part)?;
+        if rate.is_some() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+    stream.flush()
+}
+
+/// The project that a file belongs to, by its name.
+fn project_of(file: &str) -> String {
+    let name = match file.strip_suffix(".tar.gz") {
+        Some(stem) => stem.rsplit_once('-').map_or(stem, |(name, _)| name),
+        None => file.split('-').next().unwrap_or(file),
+    };
+    normalised(name)
+}
+
+fn normalised(name: &str) -> String {
+    let words: Vec<_> = name.split(['-', '_', '.']).filter(|word| !word.is_empty()).collect();
+    words.join("-").to_lowercase()
+}
+
+fn requires_python(path: &Path) -> Option<String> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).ok()?).ok()?;
+    let name = archive.file_names().find(|name| name.ends_with(".dist-info/METADATA"))?.to_owned();
+    let mut text = String::new();
+    archive.by_name(&name).ok()?.read_to_string(&mut text).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Requires-Python: ")).map(str::to_owned)
+}

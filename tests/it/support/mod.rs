@@ -1,0 +1,39 @@
+//! What the integration tests share: a stand-in for the host, a package index, wheels, and an MCP client.
+//!
+//! Everything here panics with a sentence when it cannot do its work: a test is never skipped in silence.
+//! Nothing reaches the network but [`tools`], once, and a plugin that was asked to by `Plugin::online`.
+
+#![allow(dead_code, unused_imports)]
+// Tests arrange the world directly; the seams of the product are not theirs.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod encode;
+pub mod host;
+pub mod index;
+pub mod mcp_client;
+pub mod plugin;
+pub mod processes;
+pub mod run;
+pub mod tools;
+pub mod tree;
+pub mod wheels;
+
+pub use encode::sha256;
+pub use index::Index;
+pub use mcp_client::{McpClient, text_of};
+pub use plugin::{Plugin, fixture};
+pub use run::{Cmd, Output, Running};
+pub use tree::{Tree, assert_same};
+pub use wheels::{Wheel, broken_sdist};
+
+use std::time::{Duration, Instant};
+
+/// Waits until `condition` holds, and panics with `what` when it does not in time.
+#[track_caller]
+pub fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < limit, "waited {limit:?} in vain until {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

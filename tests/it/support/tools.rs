@@ -1,0 +1,120 @@
+//! What tests need from outside: interpreters of this machine, and uv and the MCP SDK, fetched once.
+//!
+//! Fetched things live below the target directory. Each is filled beside its place and renamed into it, so that being
+//! there means being complete; a lock keeps the many processes of a test run from fetching the same thing twice.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+const UV: &str = "uv==0.13.8";
+const MCP: &str = "mcp<2";
+/// Prints the interpreter behind a shim or a virtual environment, and its version.
+const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable); print('%d.%d' % sys.version_info[:2])";
+
+/// The uv that tests use, of one pinned version.
+pub fn uv() -> PathBuf {
+    let fetch = |into: &Path| pip(&["install", "--target"], into, UV);
+    fetched(&UV.replace("==", "-"), fetch).join("bin/uv")
+}
+
+/// A directory that holds pip of this version: with it as `PYTHONPATH`, `python -m pip` is that pip.
+pub fn pip_package(version: &str) -> PathBuf {
+    let fetch = |into: &Path| pip(&["install", "--target"], into, &format!("pip=={version}"));
+    fetched(&format!("pip-{version}"), fetch)
+}
+
+/// A directory with the wheels of the official SDK and all that it needs, for [`python`].
+pub fn mcp_wheels() -> PathBuf {
+    let fetch = |into: &Path| pip(&["download", "--only-binary=:all:", "--dest"], into, MCP);
+    fetched(&format!("mcp-wheels-python{}", version(&python()).unwrap_or_default()), fetch)
+}
+
+/// The interpreter that tests use: the one behind `python3`, or else any other of version 3.10 or later.
+pub fn python() -> PathBuf {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    let find = || pythons_found().find(|(_, version)| *version >= (3, 10)).map(|(path, _)| path);
+    PYTHON.get_or_init(|| find().expect("no python 3.10 or later: put one on PATH as `python3`")).clone()
+}
+
+/// The other interpreters of this machine, of any version from 3.8 on, newest first; may be empty.
+pub fn pythons() -> Vec<PathBuf> {
+    let first = python();
+    let mut others: Vec<_> = pythons_found().filter(|(path, version)| *path != first && *version >= (3, 8)).collect();
+    others.sort_by_key(|(_, version)| std::cmp::Reverse(*version));
+    others.into_iter().map(|(path, _)| path).collect()
+}
+
+/// The version of an interpreter as `3.12`, if it starts.
+pub fn version(python: &Path) -> Option<String> {
+    identify(python).map(|(_, (major, minor))| format!("{major}.{minor}"))
+}
+
+/// Every interpreter that starts, the one behind `python3` first; lazily, since asking them all takes a while.
+fn pythons_found() -> impl Iterator<Item = (PathBuf, (u32, u32))> {
+    let mut seen = BTreeSet::new();
+    let identified = candidates().into_iter().filter_map(|candidate| identify(&candidate));
+    identified.filter(move |(path, _)| seen.insert(fs::canonicalize(path).ok()))
+}
+
+fn candidates() -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from("python3"), PathBuf::from("/usr/bin/python3")];
+    let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
+    for store in [home.join(".pyenv/versions"), home.join(".local/share/uv/python")] {
+        let versions = fs::read_dir(store).into_iter().flatten().flatten();
+        found.extend(versions.map(|entry| entry.path().join("bin/python3")).filter(|python| python.exists()));
+    }
+    found
+}
+
+fn identify(python: &Path) -> Option<(PathBuf, (u32, u32))> {
+    let output =
+        Command::new(python).args(["-c", WHO_ARE_YOU]).output().ok().filter(|output| output.status.success())?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let (path, version) = text.trim().split_once('\n')?;
+    let (major, minor) = version.split_once('.')?;
+    Some((path.into(), (major.parse().ok()?, minor.parse().ok()?)))
+}
+
+/// The directory `name` of the store, filled by `fetch` if it is not there yet.
+fn fetched(name: &str, fetch: impl FnOnce(&Path)) -> PathBuf {
+    let store = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugdeps-tools");
+    let place = store.join(name);
+    if place.is_dir() {
+        return place;
+    }
+    fs::create_dir_all(&store).unwrap();
+    let lock = File::create(store.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    if !place.is_dir() {
+        remove_abandoned(&store);
+        let staged = tempfile::Builder::new().prefix(".fetch-").tempdir_in(&store).unwrap();
+        fetch(staged.path());
+        fs::rename(staged.keep(), &place).unwrap();
+    }
+    place
+}
+
+/// Removes what killed fetches left; the caller holds the lock, so nobody is at it.
+fn remove_abandoned(store: &Path) {
+    for entry in fs::read_dir(store).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(".fetch-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn pip(args: &[&str], into: &Path, requirement: &str) {
+    let mut command = Command::new(python());
+    command.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]).args(args).arg(into).arg(requirement);
+    let output = command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    assert!(
+        output.status.success(),
+        "could not fetch `{requirement}`, which the tests need once: connect this machine to a package index, or set \
+         PIP_INDEX_URL to a mirror, and run the tests again\ncommand: {command:?}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
