@@ -148,6 +148,10 @@ impl Error {
         for cause in &self.causes {
             text.push_str(": ");
             text.push_str(cause.lines().next().unwrap_or_default());
+            if let Some(last) = cause.lines().skip(1).last() {
+                text.push(' ');
+                text.push_str(last.trim());
+            }
         }
         if let Some(hint) = &self.hint {
             text.push_str("; ");

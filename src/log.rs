@@ -89,13 +89,13 @@ impl Log {
         }
     }
 
-    /// Forgets what was said so far: only what comes now explains the next step's failure.
+    /// Begins a step: only what comes now explains its failure.
     pub fn begin_step(&mut self, title: &str) {
         self.flush();
-        self.tail.clear();
         let live = std::mem::replace(&mut self.live, false);
         self.say(title);
         self.live = live;
+        self.tail.clear();
     }
 
     /// The end of what was said in this step.

@@ -54,7 +54,7 @@ impl Uv {
     }
 
     fn job(&self, generation: &Generation) -> Job {
-        let job = isolated(&self.program, generation).set("UV_NO_PROGRESS", "").set("NO_COLOR", "1");
+        let job = isolated(&self.program, generation).set("NO_COLOR", "1");
         from_pip_settings().into_iter().fold(job, |job, (name, value)| job.set(name, value))
     }
 
