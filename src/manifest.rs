@@ -227,16 +227,15 @@ impl Manifest {
         Ok(())
     }
 
-    /// Dependencies that setuptools reads from requirements files are those files.
+    /// Dependencies that setuptools reads from requirements files are those files, as if `-r` named them.
     fn read_dynamic(&mut self, root: &Path, files: &[String]) -> Result<()> {
-        let directory = self.label.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned();
-        for file in files {
-            let label = join(&directory, file);
-            let bytes = fs::read(&root.join(&label)).map_err(as_manifest_error)?;
-            self.closure.sources.extend(requirements::read_closure(root, &label, bytes)?.sources);
-        }
+        let named: String = files.iter().map(|file| format!("-r {file}\n")).collect();
+        let mut closure = requirements::read_closure(root, &self.label, named.into_bytes())?;
+        closure.sources.remove(0);
+        let directory = self.label.rsplit_once('/').map_or("", |(directory, _)| directory);
+        self.tops = files.iter().map(|file| join(directory, file)).collect();
+        self.closure = closure;
         self.format = Format::Requirements;
-        self.tops = files.iter().map(|file| join(&directory, file)).collect();
         Ok(())
     }
 

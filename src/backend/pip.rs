@@ -101,13 +101,13 @@ impl Pip {
     pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
         let files = requirements_files(need, generation)?;
         session.step(&make_environment(need, generation))?;
-        let job = self.into_environment(generation)?;
+        let job = self.install_for(generation)?;
         session.step(&files.iter().fold(job, |job, file| job.arg("-r").arg(file)))?;
         Ok(format!("pip {}", self.version))
     }
 
     /// `pip install` for the environment of `generation`.
-    fn into_environment(&self, generation: &Generation) -> Result<Job> {
+    fn install_for(&self, generation: &Generation) -> Result<Job> {
         let job = if self.reaches_out {
             let job = isolated(&self.python, generation).args(["-m", "pip", "--python"]);
             job.arg(generation.python()).arg("install")
