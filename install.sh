@@ -75,14 +75,29 @@ rustflags() {
     printf 'target.%s.rustflags = [%s"--remap-path-prefix=%s=cargo"]' "$target" "$flags" "$home"
 }
 
+# The standard library as it is shipped carries what prints backtraces, a third of the program. Where its
+# source can be had it is built anew, for size and without that; stable Rust does so only when told that it may.
+choose_library() {
+    library=''
+    case $target in *-linux-musl) ;; *) return 0 ;; esac
+    if [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || rustup component add rust-src >&2; then
+        library='-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size'
+        export RUSTC_BOOTSTRAP=1
+    else
+        say "cannot have the standard library's source: using it as shipped, which makes the program half as large" \
+            "again; \`rustup component add rust-src\` would mend it"
+    fi
+}
+
 # Sets `built` to the program's path. Flags from the environment would replace those of `.cargo/config.toml`.
 build() {
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-    set -- --release --locked --bin plugdeps --target "$target" --target-dir "${CARGO_TARGET_DIR:-target}"
-    cargo build "$@" --config "$(rustflags)" >&2 ||
+    set -- --release --locked --bin plugdeps --target "$target" --target-dir "${CARGO_TARGET_DIR:-target}/install"
+    # shellcheck disable=SC2086 # two options, or none
+    cargo build "$@" $library --config "$(rustflags)" >&2 ||
         die 5 "cannot build \`plugdeps\` in \`$source\` for \`$target\`: cargo's own words are above"
     case $target in *-windows-*) program=plugdeps.exe ;; *) program=plugdeps ;; esac
-    built=${CARGO_TARGET_DIR:-target}/$target/release/$program
+    built=${CARGO_TARGET_DIR:-target}/install/$target/release/$program
 }
 
 # Under a temporary name until it is known to start: whoever runs the old one meanwhile keeps it, and
@@ -107,5 +122,6 @@ source=$(cd -- "$(dirname -- "$0")" && pwd)
 cd -- "$source" # where cargo looks for `.cargo/config.toml`, and rustup for the toolchain
 ask_cargo
 choose_target
+choose_library
 build
 install

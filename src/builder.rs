@@ -16,12 +16,17 @@ use std::path::PathBuf;
 /// The command that only [`start`] writes.
 pub const COMMAND: &str = "__build";
 
+/// Where a builder's last words are: what it says when it cannot even write its log.
+pub fn log_path(store: &Store) -> PathBuf {
+    store.directory().join("builder.log")
+}
+
 /// Starts a builder for an environment and gives it the lock.
 ///
 /// # Errors
 /// This program cannot be started once more.
 pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Result<()> {
-    let log = fs::open_or_create(&store.directory().join("builder.log"))?;
+    let log = fs::create(&log_path(store))?;
     let args: [OsString; 7] = [
         COMMAND.into(),
         "--root".into(),

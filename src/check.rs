@@ -40,6 +40,40 @@ pub struct Report {
     pub environments: Vec<EnvironmentReport>,
 }
 
+/// What `--check --json` says of a plugin that cannot be read at all.
+#[derive(Debug, Serialize)]
+pub struct Unreadable<'a> {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Version of this program.
+    pub version: &'static str,
+    /// [`State::CannotBuild`].
+    pub state: State,
+    /// Code of the error.
+    pub error: &'static str,
+    /// What was tried.
+    pub message: &'a str,
+    /// What came back.
+    pub causes: &'a [String],
+    /// What to do.
+    pub hint: Option<&'a str>,
+}
+
+impl<'a> Unreadable<'a> {
+    /// The same as the error.
+    pub fn new(error: &'a Error) -> Self {
+        Self {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            state: State::CannotBuild,
+            error: error.kind.info().code,
+            message: &error.message,
+            causes: &error.causes,
+            hint: error.hint.as_deref(),
+        }
+    }
+}
+
 /// A directory, and who named it.
 #[derive(Debug, Serialize)]
 pub struct Named {

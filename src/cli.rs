@@ -48,6 +48,9 @@ exit status of check: 0 ready, 10 a start would build, 11 it could not; of the r
 /// How often a launcher looks again because a sweep was faster than its lease.
 const LEASE_TRIES: u32 = 20;
 
+/// How often `prune` asks for the lock, every 10 ms.
+const LOCK_TRIES: u32 = 50;
+
 const COMMANDS: [&str; 6] = ["session-start", "run", "sync", "check", "env", "prune"];
 const FLAGS: [&str; 9] =
     ["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
@@ -66,6 +69,10 @@ enum Command {
     Detach,
 }
 
+/// Flags that mean something to one command only.
+const OWN_FLAGS: [(&str, Command); 3] =
+    [("--json", Command::Check), ("--format", Command::Env), ("--rebuild", Command::Sync)];
+
 /// What was typed.
 #[derive(Debug, Default)]
 struct Typed {
@@ -77,6 +84,7 @@ struct Typed {
     json: bool,
     rebuild: bool,
     words: Vec<OsString>,
+    own_flags: Vec<&'static str>,
 }
 
 /// Runs the program.
@@ -99,9 +107,9 @@ fn run(typed: Typed) -> Result<u8> {
         Command::SessionStart => hook::session_start(place()),
         Command::Run => return Err(run_command(&Plugin::load(place()?)?, &typed)),
         Command::Sync => sync(&Plugin::load(place()?)?, &typed)?,
-        Command::Check => return check(&Plugin::load(place()?)?, &typed),
+        Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
-        Command::Prune => prune(&Plugin::load(place()?)?)?,
+        Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
         Command::Build => provision::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }
@@ -122,7 +130,12 @@ fn parse(mut parser: Parser) -> Result<Typed> {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
             }
-            Arg::Value(word) => return Err(usage(format!("understand `{}`", word.to_string_lossy()))),
+            Arg::Value(word) => {
+                let error = usage(format!("understand `{}`", word.to_string_lossy()));
+                return Err(error
+                    .because("there is a command already")
+                    .hint("give one command; see `plugdeps --help`"));
+            }
             Arg::Long(name) => {
                 let name = name.to_owned();
                 flag(&name, &mut parser, &mut typed)?;
@@ -132,7 +145,20 @@ fn parse(mut parser: Parser) -> Result<Typed> {
             Arg::Short(letter) => return Err(unknown("flag", &format!("-{letter}"), &FLAGS)),
         }
     }
+    check_flags(&typed)?;
     Ok(typed)
+}
+
+/// A flag that does nothing is a mistake that nobody notices.
+fn check_flags(typed: &Typed) -> Result<()> {
+    let takes = |flag: &str| OWN_FLAGS.iter().any(|(own, command)| *own == flag && typed.command == Some(*command));
+    match typed.own_flags.iter().find(|flag| !takes(flag)) {
+        Some(flag) => {
+            let error = usage(format!("understand `{flag}`")).because("it means nothing to this command");
+            Err(error.hint("see `plugdeps --help`"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
@@ -140,6 +166,7 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         let value = parser.value().map_err(|e| usage(format!("read `--{name}`")).because(e))?;
         if value.is_empty() { Err(usage(format!("read `--{name}`")).because("its value is empty")) } else { Ok(value) }
     };
+    typed.own_flags.extend(OWN_FLAGS.iter().map(|(own, _)| *own).filter(|own| own[2..] == *name));
     match name {
         "root" => typed.root = Some(value()?.into()),
         "data" => typed.data = Some(value()?.into()),
@@ -185,6 +212,9 @@ fn unknown(what: &str, word: &str, known: &[&str]) -> Error {
 
 /// Becomes the command; what it returns is why that was not possible.
 fn run_command(plugin: &Plugin, typed: &Typed) -> Error {
+    if typed.words.is_empty() {
+        return usage("start nothing").hint("write the command behind `--`: `plugdeps run -- python server.py`");
+    }
     match prepare(plugin, typed) {
         Ok(Some((sealed, lease))) => launch::start(&typed.words, Some(&sealed.generation), lease),
         Ok(None) => launch::start(&typed.words, None, None),
@@ -236,22 +266,39 @@ fn sync(plugin: &Plugin, typed: &Typed) -> Result<()> {
     if environments.is_empty() {
         output::note(&format!("{} has no manifest, so there is nothing to install", plugin.name));
     }
+    let mut failed = None;
     for environment in environments {
-        let work = Work::new(plugin, environment)?;
-        work.manifest.notes.iter().for_each(|note| output::note(note));
-        let ready = provision::ensure(&work, &door)?;
-        if let Some(error) = ready.stale {
-            return Err(error);
+        if let Err(error) = sync_one(plugin, environment, &door) {
+            let error = error.because(format!("in the environment `{}`", environment.name));
+            // One that fails does not keep the others from their packages.
+            failed.replace(error).iter().for_each(output::error);
         }
-        let prefix = &ready.sealed.receipt.prefix;
-        let how = if ready.built { "built" } else { "ready, nothing to do" };
-        output::note(&format!("environment {}: {how} (`{}`)", environment.name, prefix.display()));
     }
+    failed.map_or(Ok(()), Err)
+}
+
+fn sync_one(plugin: &Plugin, environment: &Environment, door: &Door) -> Result<()> {
+    let work = Work::new(plugin, environment)?;
+    work.manifest.notes.iter().for_each(|note| output::note(note));
+    let ready = provision::ensure(&work, door)?;
+    if let Some(error) = ready.stale {
+        return Err(error);
+    }
+    let prefix = &ready.sealed.receipt.prefix;
+    let how = if ready.built { "built" } else { "ready, nothing to do" };
+    output::note(&format!("environment {}: {how} (`{}`)", environment.name, prefix.display()));
     Ok(())
 }
 
-fn check(plugin: &Plugin, typed: &Typed) -> Result<u8> {
-    let report = check::look(plugin);
+fn check(plugin: Result<Plugin>, typed: &Typed) -> Result<u8> {
+    let plugin = match plugin {
+        Err(error) if typed.json => {
+            output::json(&check::Unreadable::new(&error))?;
+            return Ok(error.kind.info().exit);
+        }
+        plugin => plugin?,
+    };
+    let report = check::look(&plugin);
     if typed.json {
         output::json(&report)?;
     } else {
@@ -275,28 +322,34 @@ fn env(plugin: &Plugin, typed: &Typed) -> Result<()> {
     Ok(())
 }
 
-fn prune(plugin: &Plugin) -> Result<()> {
-    for environment in &plugin.environments {
+fn prune(plugin: &Plugin, typed: &Typed) -> Result<()> {
+    for environment in chosen(plugin, typed)? {
         let store = Store::new(&plugin.place.data, &environment.name);
-        if !crate::fs::is_directory(store.directory()) {
-            continue;
+        if crate::fs::is_directory(store.directory()) {
+            let told = prune_one(plugin, &environment.name, &store)?;
+            output::note(&format!("environment {}: {told}", environment.name));
         }
+    }
+    Ok(())
+}
+
+fn prune_one(plugin: &Plugin, name: &str, store: &Store) -> Result<String> {
+    // More than once: whoever looks at the lock holds it for a moment.
+    for _ in 0..LOCK_TRIES {
         match lock::try_exclusive(&store.lock_path())? {
             Attempt::Held(right) => {
-                let swept = gc::sweep(&store, &provision::tools(&plugin.place.data), &environment.name, &right)?;
-                let told = format!("{} removed, {} in use", swept.removed.len(), swept.in_use.len());
-                output::note(&format!("environment {}: {told}", environment.name));
+                let swept = gc::sweep(store, &provision::tools(&plugin.place.data), name, &right)?;
+                let (removed, megabytes) = (swept.removed.len(), swept.bytes / 1_000_000);
+                return Ok(format!("{removed} removed ({megabytes} MB), {} in use", swept.in_use.len()));
             }
-            Attempt::Busy => {
-                output::note(&format!("environment {}: a build is under way, left alone", environment.name))
-            }
+            Attempt::Busy => std::thread::sleep(Duration::from_millis(10)),
             Attempt::Unsupported => {
                 let error = Error::new(Kind::Io, format!("lock `{}`", store.lock_path().display()));
                 return Err(error.because("this file system has no locks, so nothing can be known to be unused"));
             }
         }
     }
-    Ok(())
+    Ok("a build is under way, left alone".into())
 }
 
 fn detach(typed: &Typed) -> Result<()> {

@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 /// The file that holds nothing but the configuration.
 pub const FILE: &str = "plugdeps.toml";
 
+/// The longest time that can be configured, in seconds: a day.
+const LONGEST: u64 = 86_400;
+
 /// Which installer the author insists on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
@@ -122,6 +125,12 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
+        for (key, value) in [("deadline", self.deadline), ("wait", self.wait)] {
+            if !(1..=LONGEST).contains(&value) {
+                let error = Error::new(Kind::ConfigInvalid, format!("use {value} seconds as `{key}`"));
+                return Err(error.hint(format!("write a number between 1 and {LONGEST}")));
+            }
+        }
         check_paths(&self.root_settings())?;
         for (name, settings) in &self.environments {
             check_name(name)?;
@@ -175,6 +184,13 @@ mod tests {
     fn a_path_that_leaves_the_plugin_is_refused() {
         for path in ["../x", "/etc", "a/../../b", "C:x", ""] {
             assert!(read(&format!("directory = '{path}'")).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_between_a_second_and_a_day() {
+        for text in ["deadline = 0", "wait = 0", "deadline = 86401", "deadline = 9223372036854775807", "wait = -1"] {
+            assert_eq!(read(text).unwrap_err().kind, Kind::ConfigInvalid, "{text}");
         }
     }
 

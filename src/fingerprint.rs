@@ -8,7 +8,6 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 
 /// Number of the way in which inputs are hashed. A change rebuilds every environment in the world.
 pub const SCHEMA: u32 = 1;
@@ -60,7 +59,7 @@ pub struct Fingerprint(pub String);
 impl Part {
     /// The part `label` with this content.
     pub fn new(label: impl Into<String>, content: &[u8]) -> Self {
-        Self { label: label.into(), sha256: hex(&Sha256::digest(content)) }
+        Self { label: label.into(), sha256: sha256(content) }
     }
 }
 
@@ -81,7 +80,7 @@ impl Request {
     }
 
     fn hashed(&self) -> Fields {
-        let mut fields = Fields(Sha256::new());
+        let mut fields = Fields(Vec::with_capacity(512));
         fields.add(&self.schema.to_string());
         fields.add(&self.kind);
         fields.add_list(self.parts.iter().flat_map(|part| [part.label.as_str(), part.sha256.as_str()]));
@@ -93,30 +92,39 @@ impl Request {
 }
 
 /// Fields with their lengths before them, so that no byte can move from one to the next unseen.
-struct Fields(Sha256);
+struct Fields(Vec<u8>);
 
 impl Fields {
     fn add(&mut self, field: &str) {
-        self.0.update((field.len() as u64).to_le_bytes());
-        self.0.update(field.as_bytes());
+        self.0.extend((field.len() as u64).to_le_bytes());
+        self.0.extend(field.as_bytes());
     }
 
     fn add_list<'a>(&mut self, list: impl IntoIterator<Item = &'a str>) {
         let list: Vec<&str> = list.into_iter().collect();
-        self.0.update((list.len() as u64).to_le_bytes());
+        self.0.extend((list.len() as u64).to_le_bytes());
         list.into_iter().for_each(|field| self.add(field));
     }
 
     fn finish(self) -> String {
-        hex(&self.0.finalize())
+        sha256(&self.0)
     }
 }
 
+/// Below this many bytes, finding out whether the processor can hash costs more than hashing without it:
+/// under a hypervisor each `cpuid` is a trap.
+const SMALL: usize = 16 * 1024;
+
+fn sha256(content: &[u8]) -> String {
+    let digest: [u8; 32] =
+        if content.len() < SMALL { hmac_sha256::Hash::hash(content) } else { Sha256::digest(content).into() };
+    hex(&digest)
+}
+
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.map(|nibble| DIGITS[usize::from(nibble)]).collect()
 }
 
 #[cfg(test)]
@@ -155,6 +163,14 @@ mod tests {
         let request = request(&[("requirements.txt", "six")]);
         assert_ne!(request.fingerprint(&python("3.11")), request.fingerprint(&python("3.12")));
         assert_eq!(request.digest(), request.digest());
+    }
+
+    #[test]
+    fn small_and_large_content_are_hashed_alike() {
+        for length in [SMALL - 1, SMALL] {
+            let content = vec![b'x'; length];
+            assert_eq!(sha256(&content), hex(&Sha256::digest(&content)));
+        }
     }
 
     #[test]

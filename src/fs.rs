@@ -142,6 +142,14 @@ pub fn open(path: &Path) -> Option<File> {
     os::open_without_waiting(path).ok()
 }
 
+/// Creates a file, or empties the one that is there.
+///
+/// # Errors
+/// The file cannot be created.
+pub fn create(path: &Path) -> Result<File> {
+    File::create(path).map_err(|e| failed("create", path, &e))
+}
+
 /// Creates a file that must not exist, for appending.
 ///
 /// # Errors

@@ -5,12 +5,15 @@
 use super::Validator;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Opens for reading. A fifo in the place of a file must not block a session, so it is not waited for.
 pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
-    File::options().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32).open(path)
+    use rustix::fs::{Mode, OFlags};
+    // Not through std, whose C library asks the kernel twice to close the file on `exec`.
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
+    Ok(File::from(file))
 }
 
 /// The validator of a file, links followed; `None` when it is gone.

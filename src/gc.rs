@@ -16,6 +16,8 @@ use std::path::Path;
 pub struct Swept {
     /// Names of the generations removed.
     pub removed: Vec<String>,
+    /// Bytes that were in them.
+    pub bytes: u64,
     /// Names of those that something still lives in.
     pub in_use: Vec<String>,
 }
@@ -31,24 +33,30 @@ pub fn sweep(store: &Store, tools: &Path, name: &str, _right: &Lock) -> Result<S
         if named.contains(&generation.name()) {
             continue;
         }
-        let list = if remove(&generation)? { &mut swept.removed } else { &mut swept.in_use };
-        list.push(generation.name());
+        match remove(&generation)? {
+            Some(bytes) => {
+                swept.removed.push(generation.name());
+                swept.bytes += bytes;
+            }
+            None => swept.in_use.push(generation.name()),
+        }
     }
     remove_unfinished(store.directory(), ".new-")?;
     remove_unfinished(tools, &format!(".new-{name}-"))?;
     Ok(swept)
 }
 
-/// Removes a generation unless something lives in it.
-fn remove(generation: &Generation) -> Result<bool> {
+/// Removes a generation and says how large it was; `None` if something lives in it.
+fn remove(generation: &Generation) -> Result<Option<u64>> {
     let _sole = match lock::try_exclusive_existing(&generation.lease_path()) {
         None => None,
         Some(Attempt::Held(lock)) => Some(lock),
-        Some(Attempt::Busy | Attempt::Unsupported) => return Ok(false),
+        Some(Attempt::Busy | Attempt::Unsupported) => return Ok(None),
     };
+    let bytes = fs::tree_size(generation.directory());
     fs::remove_file(&generation.receipt_path())?;
     fs::remove_tree(generation.directory())?;
-    Ok(true)
+    Ok(Some(bytes))
 }
 
 fn remove_unfinished(directory: &Path, prefix: &str) -> Result<()> {

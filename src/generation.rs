@@ -19,7 +19,7 @@ mod os;
 
 pub use os::{EXECUTABLE_ENDINGS, SCRIPTS};
 
-/// Number of the format of `receipt.json`, `inputs.json`, `profile.json` and `failure.json`.
+/// Number of the format of `receipt.json`, `profile.json` and `failure.json`; `inputs.json` goes with its receipt.
 pub const SCHEMA: u32 = 1;
 
 /// What every generation's name begins with.
@@ -109,6 +109,11 @@ impl Generation {
     /// The environment: what `VIRTUAL_ENV` names.
     pub fn prefix(&self) -> PathBuf {
         self.directory.join("env")
+    }
+
+    /// Where installers run and find what is written for them; gone when the generation is sealed.
+    pub fn scratch(&self) -> PathBuf {
+        self.directory.join("scratch")
     }
 
     /// Where the environment has its programs.

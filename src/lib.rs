@@ -22,35 +22,35 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The modules depend on each other in the order of this list, downwards only; a test holds them to it.
+//! A module uses only modules above it in the list below; a test holds them to it.
 
-pub mod backend;
-pub mod builder;
-pub mod check;
-pub mod cli;
-pub mod config;
 pub mod error;
-pub mod export;
-pub mod failure;
-pub mod fingerprint;
-pub mod fs;
-pub mod gc;
-pub mod generation;
-pub mod hook;
-pub mod interpreter;
-pub mod launch;
-pub mod lock;
-pub mod log;
-pub mod manifest;
-pub mod nearest;
 pub mod output;
-pub mod plugin;
+pub mod fs;
+pub mod lock;
 pub mod process;
-pub mod provision;
-pub mod pyproject;
-pub mod reason;
-pub mod requirements;
-pub mod store;
+pub mod nearest;
 pub mod toml_text;
-pub mod tool;
 pub mod version;
+pub mod requirements;
+pub mod pyproject;
+pub mod config;
+pub mod fingerprint;
+pub mod manifest;
+pub mod plugin;
+pub mod generation;
+pub mod reason;
+pub mod failure;
+pub mod store;
+pub mod log;
+pub mod tool;
+pub mod interpreter;
+pub mod backend;
+pub mod gc;
+pub mod builder;
+pub mod provision;
+pub mod check;
+pub mod launch;
+pub mod export;
+pub mod hook;
+pub mod cli;

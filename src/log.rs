@@ -20,6 +20,7 @@ pub struct Log {
     path: PathBuf,
     file: File,
     line: Vec<u8>,
+    shown: Vec<u8>,
     tail: String,
     live: bool,
 }
@@ -39,7 +40,7 @@ impl Log {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let path = directory.join(format!("{now:015}-{}.log", std::process::id()));
         let file = fs::create_new(&path)?;
-        Ok(Self { path, file, line: Vec::new(), tail: String::new(), live })
+        Ok(Self { path, file, line: Vec::new(), shown: Vec::new(), tail: String::new(), live })
     }
 
     /// Where it is.
@@ -61,9 +62,7 @@ impl Log {
     /// Adds what an installer said. A line is redacted once it is whole, since a secret may come in two pieces.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.live {
-            let text = redact(&String::from_utf8_lossy(bytes));
-            // A terminal that is gone must not end a build.
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            self.show(bytes);
         }
         for byte in bytes {
             self.line.push(*byte);
@@ -71,6 +70,15 @@ impl Log {
                 self.flush();
             }
         }
+    }
+
+    /// Shows it to a person, up to the last space: an address with a secret in it may come in two pieces.
+    fn show(&mut self, bytes: &[u8]) {
+        self.shown.extend_from_slice(bytes);
+        let end = self.shown.iter().rposition(u8::is_ascii_whitespace).map_or(0, |last| last + 1);
+        let whole: Vec<u8> = self.shown.drain(..end).collect();
+        // A terminal that is gone must not end a build.
+        let _ = std::io::stderr().write_all(redact(&String::from_utf8_lossy(&whole)).as_bytes());
     }
 
     /// Writes what is left of an unfinished line.

@@ -93,8 +93,8 @@ pub fn locate(root: Option<&Path>, data: Option<&Path>) -> Result<Place> {
         (None, None) => (default_data(&root).ok_or_else(|| no_data(&skipped))?, "the user's data directory".to_owned()),
     };
     let data = absolute(&data)?;
-    check_apart(&root, &data)?;
-    Ok(Place { root, root_from, data, data_from, skipped })
+    let place = Place { root, root_from, data, data_from, skipped };
+    if place.data.starts_with(&place.root) { Err(data_inside(&place)) } else { Ok(place) }
 }
 
 fn variable(names: &[&'static str], skipped: &mut Vec<String>) -> Option<(PathBuf, &'static str)> {
@@ -149,13 +149,10 @@ fn default_data(root: &Path) -> Option<PathBuf> {
 }
 
 /// The plugin's directory is replaced at each update and may be the author's checkout: no data in it.
-fn check_apart(root: &Path, data: &Path) -> Result<()> {
-    if !data.starts_with(root) {
-        return Ok(());
-    }
-    let error = Error::new(Kind::DataUnusable, format!("use `{}` for data", data.display()));
-    let error = error.because(format!("it lies inside the plugin, `{}`", root.display()));
-    Err(error.hint("name a directory outside the plugin with `--data`"))
+pub fn data_inside(place: &Place) -> Error {
+    let error = Error::new(Kind::DataUnusable, format!("use `{}` for data", place.data.display()));
+    let error = error.because(format!("it lies inside the plugin, `{}`", place.root.display()));
+    error.hint("name a directory outside the plugin with `--data`")
 }
 
 impl Plugin {

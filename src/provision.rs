@@ -16,7 +16,7 @@ use crate::interpreter::{self, Wish};
 use crate::lock::{self, Attempt, Lock};
 use crate::log::Log;
 use crate::manifest::Manifest;
-use crate::plugin::{Environment, MAIN, Place, Plugin};
+use crate::plugin::{Environment, MAIN, Place, Plugin, data_inside};
 use crate::process;
 use crate::reason::{InterpreterState, Reason, misfit};
 use crate::store::{Builder, Failure, Sealed, Store, now_ms};
@@ -160,7 +160,17 @@ pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
     }
 }
 
+/// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.
+fn check_apart(place: &Place) -> Result<()> {
+    let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
+    if !fs::resolved(existing).starts_with(fs::resolved(&place.root)) {
+        return Ok(());
+    }
+    Err(data_inside(place))
+}
+
 fn wait_or_build(work: &Work<'_>, door: &Door) -> Result<(Sealed, bool)> {
+    check_apart(&work.plugin.place)?;
     work.store.create()?;
     let since = now_ms();
     let until = Instant::now() + door.patience;
@@ -215,7 +225,9 @@ fn with_lock(
     *builders += 1;
     if *builders > BUILDERS {
         let error = Error::new(Kind::InstallFailed, "build the environment").because("the builder died without a word");
-        return Err(error.hint("see the newest file in `logs` with `plugdeps --check`"));
+        return Err(
+            error.hint(format!("see `{}` and the newest file in `logs`", builder::log_path(&work.store).display()))
+        );
     }
     builder::start(&work.plugin.place, &work.environment.name, &work.store, lock)?;
     Ok(None)

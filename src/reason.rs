@@ -32,8 +32,6 @@ pub enum Reason {
         /// Where it was built.
         from: PathBuf,
     },
-    /// Somebody asked for it.
-    Asked,
 }
 
 /// What the interpreter of a generation turned out to be.
@@ -74,7 +72,6 @@ impl fmt::Display for Reason {
                 write!(f, "its interpreter was {} {} and is now {} {}", from.abi, from.platform, to.abi, to.platform)
             }
             Reason::Moved { from } => write!(f, "it was built at `{}` and copied from there", from.display()),
-            Reason::Asked => write!(f, "a rebuild was asked for"),
         }
     }
 }

@@ -68,7 +68,7 @@ impl Failure {
         let mut error = Error::new(row.map_or(Kind::InstallFailed, |row| row.kind), self.message.clone());
         error.causes.clone_from(&self.causes);
         error.hint.clone_from(&self.hint);
-        error.class = Some(failure::by_code(&self.class).code);
+        error.class = (!self.class.is_empty()).then(|| failure::by_code(&self.class).code);
         error
     }
 }
@@ -175,6 +175,8 @@ impl Store {
     /// # Errors
     /// The data directory cannot be written.
     pub fn seal(&self, generation: &Generation, receipt: &Receipt, inputs: &Inputs) -> Result<()> {
+        // It may hold manifests with credentials.
+        fs::remove_tree(&generation.scratch())?;
         fs::write(&generation.lease_path(), b"")?;
         fs::replace_state(&generation.inputs_path(), inputs, false)?;
         fs::replace_state(&generation.receipt_path(), receipt, true)

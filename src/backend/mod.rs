@@ -9,6 +9,7 @@ pub mod uv;
 use crate::config::Installer;
 use crate::error::{Error, Kind, Result};
 use crate::failure::{self, Class};
+use crate::fs;
 use crate::generation::{BaseInterpreter, Generation};
 use crate::interpreter::{FOREIGN, Rejection};
 use crate::log::{Log, last_lines};
@@ -101,6 +102,8 @@ impl Backend {
     /// # Errors
     /// A step failed; nothing outside `generation` and the tools was touched.
     pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
+        fs::create_directory(&generation.scratch())?;
+        fs::write(&generation.scratch().join("uv.toml"), b"")?;
         match self {
             Backend::Uv(uv) => uv.install(need, generation, session),
             Backend::Pip(pip) => pip.install(need, generation, session),
@@ -153,7 +156,7 @@ impl Session<'_> {
     }
 }
 
-/// A job in which nothing of the surroundings is taken for the plugin's: it runs in the generation's
+/// A job in which nothing of the surroundings is taken for the plugin's: it runs in the generation's scratch
 /// directory, where an empty `uv.toml` ends the search for a project, and knows no environment but ours.
 /// Indexes, credentials, proxies and certificates stay as the user set them.
 fn isolated(program: &Path, generation: &Generation) -> Job {
@@ -183,5 +186,5 @@ fn isolated(program: &Path, generation: &Generation) -> Job {
         "UV_NO_DEV",
         "UV_VENV_CLEAR",
     ];
-    Job::new(program).directory(generation.directory()).unset(FOREIGN).unset(REDIRECTING)
+    Job::new(program).directory(&generation.scratch()).unset(FOREIGN).unset(REDIRECTING)
 }

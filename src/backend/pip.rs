@@ -120,7 +120,7 @@ impl Pip {
     /// An old pip runs in the environment itself, from a directory that shows it nothing but pip:
     /// beside its own packages it would take those for installed.
     fn alone(&self, generation: &Generation) -> Result<PathBuf> {
-        let directory = generation.directory().join("pip");
+        let directory = generation.scratch().join("pip");
         fs::create_directory(&directory)?;
         let link = directory.join("pip");
         match fs::link_directory(&self.package, &link) {
@@ -154,7 +154,7 @@ impl Pip {
         session: &mut Session<'_>,
         home: &Path,
     ) -> Result<()> {
-        let pin = generation.directory().join("uv-pin.txt");
+        let pin = generation.scratch().join("uv-pin.txt");
         fs::write(&pin, UV_PIN.as_bytes())?;
         fs::create_directory(&need.tools)?;
         let staged = fs::create_unique_directory(&need.tools, &format!(".new-{}-", need.environment))?;
@@ -209,12 +209,12 @@ pub fn requirements_files(need: &Need<'_>, generation: &Generation) -> Result<Ve
     for source in manifest.sources() {
         write_requirements(generation, &source.label, &without_local(source, &local))?;
     }
-    Ok(manifest.tops.iter().map(|label| generation.directory().join("manifests").join(label)).collect())
+    Ok(manifest.tops.iter().map(|label| generation.scratch().join("manifests").join(label)).collect())
 }
 
 fn write_requirements(generation: &Generation, label: &str, content: &[u8]) -> Result<PathBuf> {
-    let path = generation.directory().join("manifests").join(label);
-    fs::create_directory(path.parent().unwrap_or(generation.directory()))?;
+    let path = generation.scratch().join("manifests").join(label);
+    fs::create_directory(path.parent().unwrap_or(&generation.scratch()))?;
     fs::write(&path, content)?;
     Ok(path)
 }

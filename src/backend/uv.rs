@@ -47,7 +47,6 @@ impl Uv {
     /// # Errors
     /// A step failed.
     pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
-        fs::write(&generation.directory().join("uv.toml"), b"")?;
         session.step(&self.make_environment(need, generation))?;
         session.step(&self.install_packages(need, generation)?)?;
         Ok(format!("uv {}", version_in(generation).unwrap_or_default()))
@@ -76,7 +75,9 @@ impl Uv {
     }
 
     fn pip_install(&self, generation: &Generation) -> Job {
-        self.job(generation).args(["pip", "install", "--python"]).arg(generation.python())
+        let job = self.job(generation).args(["pip", "install", "--python"]).arg(generation.python());
+        // uv knows this setting as a flag alone.
+        if is_set("PIP_NO_INDEX") { job.arg("--no-index") } else { job }
     }
 
     /// The project's own `[tool.uv]` counts, so the project is named; its code is never installed.
@@ -112,19 +113,21 @@ fn version_in(generation: &Generation) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix("uv = ")).map(|version| version.trim().to_owned())
 }
 
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
+}
+
 /// pip's settings in the environment, under the names that uv reads, where the user did not set those.
 /// Separators differ: pip splits at spaces, `UV_FIND_LINKS` at commas.
 fn from_pip_settings() -> Vec<(&'static str, String)> {
-    const NAMES: [(&str, &str, &[&str]); 7] = [
+    const NAMES: [(&str, &str, &[&str]); 6] = [
         ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", &["UV_INDEX_URL"]),
         ("PIP_EXTRA_INDEX_URL", "UV_INDEX", &["UV_EXTRA_INDEX_URL"]),
         ("PIP_FIND_LINKS", "UV_FIND_LINKS", &[]),
-        ("PIP_NO_INDEX", "UV_NO_INDEX", &[]),
         ("PIP_CERT", "SSL_CERT_FILE", &[]),
         ("PIP_PROXY", "ALL_PROXY", &["HTTPS_PROXY", "https_proxy", "all_proxy"]),
         ("PIP_TRUSTED_HOST", "UV_INSECURE_HOST", &[]),
     ];
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let mut settings = Vec::new();
     for (pip, uv, others) in NAMES {
         let value = std::env::var(pip).unwrap_or_default();
