@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods)]
 
+mod doors;
 mod fixtures;
+mod invariants;
+mod manifests;
 mod support;
 mod support_works;

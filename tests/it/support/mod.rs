@@ -11,20 +11,24 @@ pub mod encode;
 pub mod host;
 pub mod index;
 pub mod mcp_client;
+pub mod packages;
 pub mod plugin;
 pub mod processes;
 pub mod run;
 pub mod tools;
 pub mod tree;
 pub mod wheels;
+pub mod world;
 
 pub use encode::sha256;
 pub use index::Index;
 pub use mcp_client::{McpClient, text_of};
-pub use plugin::{Plugin, fixture};
+pub use packages::Packages;
+pub use plugin::{Plugin, executable, fixture};
 pub use run::{Cmd, Output, Running};
 pub use tree::{Tree, assert_same};
-pub use wheels::{Wheel, broken_sdist};
+pub use wheels::{Wheel, broken_sdist, noisy_sdist};
+pub use world::{BOTH, Installer, World, alpha, ask, value_of};
 
 use std::time::{Duration, Instant};
 

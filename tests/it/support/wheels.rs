@@ -160,7 +160,34 @@ fn zip_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-const BACKEND: &str = "import sys\nsys.exit('error: the compiler of this test is missing')\n";
+const BROKEN: &str = "import sys\nsys.exit('error: the compiler of this test is missing')\n";
+/// A backend that prints where a protocol may be, at its import and while it builds a wheel of one module.
+const NOISY: &str = r#"
+import os, sys, zipfile
+
+def noise():
+    print("noise on stdout", flush=True)
+    os.write(1, b'{"noise": "as json"}\n')
+    print("noise on stderr", file=sys.stderr, flush=True)
+
+noise()
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    noise()
+    fields = dict(line.split(": ", 1) for line in open("PKG-INFO").read().splitlines())
+    name, version = fields["Name"], fields["Version"]
+    files = {
+        f"{name}.py": f"VALUE = '{name} {version}'\n",
+        f"{name}-{version}.dist-info/METADATA": open("PKG-INFO").read(),
+        f"{name}-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{name}-{version}.dist-info/RECORD"] = "".join(f"{path},,\n" for path in files)
+    wheel = f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(os.path.join(directory, wheel), "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return wheel
+"#;
 const PYPROJECT: &str = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
 /// Packs a directory as a source distribution; std has neither tar nor gzip.
 const PACK: &str = "import sys, tarfile\n\
@@ -168,10 +195,19 @@ const PACK: &str = "import sys, tarfile\n\
 
 /// Writes a source distribution whose build fails in its own backend, needing nothing from any index.
 pub fn broken_sdist(name: &str, version: &str, directory: &Path) -> PathBuf {
+    sdist(name, version, BROKEN, directory)
+}
+
+/// Writes a source distribution whose build succeeds and prints to stdout and stderr, needing nothing from any index.
+pub fn noisy_sdist(name: &str, version: &str, directory: &Path) -> PathBuf {
+    sdist(name, version, NOISY, directory)
+}
+
+fn sdist(name: &str, version: &str, backend: &str, directory: &Path) -> PathBuf {
     let stem = format!("{name}-{version}");
     let source = tempfile::tempdir().unwrap();
     let info = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
-    for (file, text) in [("backend.py", BACKEND), ("pyproject.toml", PYPROJECT), ("PKG-INFO", &info)] {
+    for (file, text) in [("backend.py", backend), ("pyproject.toml", PYPROJECT), ("PKG-INFO", &info)] {
         fs::write(source.path().join(file), text).unwrap();
     }
     fs::create_dir_all(directory).unwrap();
