@@ -348,8 +348,15 @@ fn install(work: &Work<'_>, generation: &Generation, session: &mut Session<'_>) 
     let wish = Wish { requires: work.manifest.requires_python(), python: work.manifest.python() };
     let interpreter = interpreter::choose(&wish)?.interpreter;
     let need = need(work, &interpreter);
-    let installer = backend::choose(&need)?.backend.install(&need, generation, session)?;
-    probe(generation, &interpreter)?;
+    let backend = backend::choose(&need)?.backend.prepare(&need, generation, session)?;
+    backend.make_environment(&need, generation, session)?;
+    // Beside the installation, which takes longer: a start that has to wait need not wait for this.
+    std::thread::scope(|scope| {
+        let probed = scope.spawn(|| probe(generation, &interpreter));
+        let installed = backend.install_packages(&need, generation, session);
+        installed.and(probed.join().unwrap_or_else(|_| Err(Error::new(Kind::InstallFailed, "probe the environment"))))
+    })?;
+    let installer = backend.version(generation);
     Ok(Receipt {
         schema: SCHEMA,
         fingerprint: work.request.fingerprint(&interpreter.identity),

@@ -97,17 +97,46 @@ impl Backend {
         }
     }
 
-    /// Makes the environment at its final address and installs into it. Returns the installer and its version.
+    /// Gets ready what installers need: a directory to run in, and uv where it has to be fetched first.
     ///
     /// # Errors
-    /// A step failed; nothing outside `generation` and the tools was touched.
-    pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
+    /// uv cannot be fetched.
+    pub fn prepare(self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Self> {
         fs::create_directory(&generation.scratch())?;
         fs::write(&generation.scratch().join("uv.toml"), b"")?;
         match self {
-            Backend::Uv(uv) => uv.install(need, generation, session),
-            Backend::Pip(pip) => pip.install(need, generation, session),
-            Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session)?.install(need, generation, session),
+            Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session).map(Backend::Uv),
+            ready => Ok(ready),
+        }
+    }
+
+    /// Makes an environment without packages, at its final address.
+    ///
+    /// # Errors
+    /// The installer failed.
+    pub fn make_environment(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+        session.step(&match self {
+            Backend::Uv(uv) => uv.make_environment(need, generation),
+            Backend::Pip(_) | Backend::UvByPip(_) => pip::make_environment(need, generation),
+        })
+    }
+
+    /// Installs the packages.
+    ///
+    /// # Errors
+    /// The installer failed.
+    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+        session.step(&match self {
+            Backend::Uv(uv) => uv.install_packages(need, generation)?,
+            Backend::Pip(pip) | Backend::UvByPip(pip) => pip.install_packages(need, generation)?,
+        })
+    }
+
+    /// The installer and its version.
+    pub fn version(&self, generation: &Generation) -> String {
+        match self {
+            Backend::Uv(_) => format!("uv {}", uv::version_in(generation).unwrap_or_default()),
+            Backend::Pip(pip) | Backend::UvByPip(pip) => format!("pip {}", pip.version()),
         }
     }
 }

@@ -94,16 +94,14 @@ impl Pip {
         &self.python
     }
 
-    /// Makes the environment and installs into it.
+    /// The job that installs the packages.
     ///
     /// # Errors
-    /// A step failed.
-    pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
+    /// What it needs cannot be written.
+    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         let files = requirements_files(need, generation)?;
-        session.step(&make_environment(need, generation))?;
         let job = self.install_for(generation)?;
-        session.step(&files.iter().fold(job, |job, file| job.arg("-r").arg(file)))?;
-        Ok(format!("pip {}", self.version))
+        Ok(files.iter().fold(job, |job, file| job.arg("-r").arg(file)))
     }
 
     /// `pip install` for the environment of `generation`.
@@ -185,7 +183,8 @@ fn needs_uv(need: &Need<'_>) -> bool {
     }
 }
 
-fn make_environment(need: &Need<'_>, generation: &Generation) -> Job {
+/// The job that makes the environment.
+pub fn make_environment(need: &Need<'_>, generation: &Generation) -> Job {
     let job = isolated(&need.interpreter.path, generation).args(["-m", "venv", "--without-pip"]);
     job.arg(generation.prefix())
 }

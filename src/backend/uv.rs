@@ -1,6 +1,6 @@
 //! uv: fast, reads every kind of manifest, and the only one that reads `uv.lock`.
 
-use super::{Need, Session, isolated};
+use super::{Need, isolated};
 use crate::config::Installer;
 use crate::error::Result;
 use crate::fs;
@@ -42,27 +42,22 @@ impl Uv {
         &self.program
     }
 
-    /// Makes the environment and installs into it.
-    ///
-    /// # Errors
-    /// A step failed.
-    pub fn install(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
-        session.step(&self.make_environment(need, generation))?;
-        session.step(&self.install_packages(need, generation)?)?;
-        Ok(format!("uv {}", version_in(generation).unwrap_or_default()))
-    }
-
     fn job(&self, generation: &Generation) -> Job {
         let job = isolated(&self.program, generation).set("NO_COLOR", "1");
         from_pip_settings().into_iter().fold(job, |job, (name, value)| job.set(name, value))
     }
 
-    fn make_environment(&self, need: &Need<'_>, generation: &Generation) -> Job {
+    /// The job that makes the environment.
+    pub fn make_environment(&self, need: &Need<'_>, generation: &Generation) -> Job {
         let job = self.job(generation).args(["venv", "--no-project", "--python"]).arg(&need.interpreter.path);
         job.arg(generation.prefix())
     }
 
-    fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+    /// The job that installs the packages.
+    ///
+    /// # Errors
+    /// What it needs cannot be written.
+    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         match need.manifest.format {
             Format::UvLock => Ok(self.sync_lock(need, generation)),
             Format::Pyproject => Ok(self.install_project(need, generation)),
@@ -108,7 +103,7 @@ fn directory_of(need: &Need<'_>) -> PathBuf {
 }
 
 /// uv writes its version into every environment it makes.
-fn version_in(generation: &Generation) -> Option<String> {
+pub fn version_in(generation: &Generation) -> Option<String> {
     let text = String::from_utf8(fs::read(&generation.prefix().join("pyvenv.cfg")).ok()?).ok()?;
     text.lines().find_map(|line| line.strip_prefix("uv = ")).map(|version| version.trim().to_owned())
 }
