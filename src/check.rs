@@ -279,7 +279,7 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
         kind: work.request.kind.clone(),
         parts: work.request.parts.clone(),
         digest,
-        notes: work.manifest.notes.clone(),
+        notes: work.notes(),
     });
     let can = choose(work, report);
     match work.decide() {
@@ -321,6 +321,7 @@ fn choose(work: &Work<'_>, report: &mut EnvironmentReport) -> Result<(), Error> 
 
 /// The nearest directory that exists must be writable.
 fn writable(work: &Work<'_>) -> Result<(), Error> {
+    work.check_place()?;
     let existing = work.store.directory().ancestors().find(|path| fs::is_taken(path)).unwrap_or(work.store.directory());
     if fs::is_directory(existing) && fs::is_writable(existing) {
         return Ok(());

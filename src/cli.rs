@@ -69,9 +69,13 @@ enum Command {
     Detach,
 }
 
-/// Flags that mean something to one command only.
-const OWN_FLAGS: [(&str, Command); 3] =
-    [("--json", Command::Check), ("--format", Command::Env), ("--rebuild", Command::Sync)];
+/// Flags that mean something to some commands only.
+const OWN_FLAGS: [(&str, &[Command]); 4] = [
+    ("--json", &[Command::Check]),
+    ("--format", &[Command::Env]),
+    ("--rebuild", &[Command::Sync]),
+    ("--environment", &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Build]),
+];
 
 /// What was typed.
 #[derive(Debug, Default)]
@@ -151,7 +155,9 @@ fn parse(mut parser: Parser) -> Result<Typed> {
 
 /// A flag that does nothing is a mistake that nobody notices.
 fn check_flags(typed: &Typed) -> Result<()> {
-    let takes = |flag: &str| OWN_FLAGS.iter().any(|(own, command)| *own == flag && typed.command == Some(*command));
+    let takes = |flag: &str| {
+        OWN_FLAGS.iter().any(|(own, by)| *own == flag && typed.command.is_some_and(|command| by.contains(&command)))
+    };
     match typed.own_flags.iter().find(|flag| !takes(flag)) {
         Some(flag) => {
             let error = usage(format!("understand `{flag}`")).because("it means nothing to this command");
@@ -279,7 +285,7 @@ fn sync(plugin: &Plugin, typed: &Typed) -> Result<()> {
 
 fn sync_one(plugin: &Plugin, environment: &Environment, door: &Door) -> Result<()> {
     let work = Work::new(plugin, environment)?;
-    work.manifest.notes.iter().for_each(|note| output::note(note));
+    work.notes().iter().for_each(|note| output::note(note));
     let ready = provision::ensure(&work, door)?;
     if let Some(error) = ready.stale {
         return Err(error);

@@ -48,7 +48,7 @@ pub const DEADLINE: Class = class(
 pub const KILLED: Class = class(
     "killed",
     "the installer was killed, most often because memory ran out",
-    "close other programs or add memory, then start a new session",
+    "close other programs or add memory, then run `plugdeps sync`",
     LATER,
     &[],
 );
@@ -71,7 +71,13 @@ pub const CLASSES: &[Class] = &[
         "a package does not have the hash that the manifest names",
         "find out who changed the package before you update the hash",
         LATER,
-        &["hash mismatch", "do not match the hashes", "hashes are required", "in --require-hashes mode"],
+        &[
+            "hash mismatch",
+            "do not match the hashes",
+            "hashes are required",
+            "--require-hashes` mode",
+            "in --require-hashes mode",
+        ],
     ),
     class(
         "proxy-authentication",

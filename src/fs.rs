@@ -98,8 +98,16 @@ fn replace(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
         // Before the rename: a crash of the machine must not leave the name on an empty file.
         file.as_file().sync_all()?;
     }
+    if is_directory(path) {
+        // Nobody of ours made it, and no rename replaces it: out of the way, where a sweep finds it.
+        fs::rename(path, create_aside(directory)?)?;
+    }
     os::retry_while_open_elsewhere(file, |file| file.persist(path).map(drop).map_err(|e| (e.error, e.file)))?;
     if durable { os::sync_directory(directory) } else { Ok(()) }
+}
+
+fn create_aside(directory: &Path) -> io::Result<PathBuf> {
+    tempfile::Builder::new().prefix(".new-").tempdir_in(directory).map(|aside| aside.keep().join("aside"))
 }
 
 /// Writes a small file where nobody else looks yet.

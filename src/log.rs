@@ -97,9 +97,17 @@ impl Log {
         }
     }
 
+    /// Shows the last word, which no space followed.
+    fn show_rest(&mut self) {
+        if self.live && !self.shown.is_empty() {
+            self.show(b"\n");
+        }
+    }
+
     /// Begins a step: only what comes now explains its failure.
     pub fn begin_step(&mut self, title: &str) {
         self.flush();
+        self.show_rest();
         let live = std::mem::replace(&mut self.live, false);
         self.say(title);
         self.live = live;

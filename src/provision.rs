@@ -126,6 +126,22 @@ impl<'a> Work<'a> {
         sealed.find(|s| s.receipt.prefix == same_place(s) && s.generation.validator(&s.receipt.interpreter).is_some())
     }
 
+    /// What was seen and is not used as it stands, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let remarks = backend::handover::remarks(&self.plugin.place.root, self.manifest);
+        self.manifest.notes.iter().cloned().chain(remarks).collect()
+    }
+
+    /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.
+    ///
+    /// # Errors
+    /// The data lies inside the plugin.
+    pub fn check_place(&self) -> Result<()> {
+        let place = &self.plugin.place;
+        let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
+        if fs::resolved(existing).starts_with(fs::resolved(&place.root)) { Err(data_inside(place)) } else { Ok(()) }
+    }
+
     fn tools(&self) -> PathBuf {
         tools(&self.plugin.place.data)
     }
@@ -160,17 +176,8 @@ pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
     }
 }
 
-/// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.
-fn check_apart(place: &Place) -> Result<()> {
-    let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
-    if !fs::resolved(existing).starts_with(fs::resolved(&place.root)) {
-        return Ok(());
-    }
-    Err(data_inside(place))
-}
-
 fn wait_or_build(work: &Work<'_>, door: &Door) -> Result<(Sealed, bool)> {
-    check_apart(&work.plugin.place)?;
+    work.check_place()?;
     work.store.create()?;
     let since = now_ms();
     let until = Instant::now() + door.patience;
@@ -420,7 +427,8 @@ fn finish(work: &Work<'_>, sealed: &Sealed, lock: Option<&Lock>, log: &mut Log) 
     let links = if work.environment.name == MAIN { link(work, sealed) } else { Ok(()) };
     let swept = lock
         .map_or(Ok(gc::Swept::default()), |right| gc::sweep(&work.store, &work.tools(), &work.environment.name, right));
-    for error in [work.store.clear_failure().err(), links.err(), swept.err()].into_iter().flatten() {
+    let cleared = [work.store.clear_failure().err(), work.store.clear_builder().err()];
+    for error in cleared.into_iter().chain([links.err(), swept.err()]).flatten() {
         log.begin_step(&error.to_string());
     }
 }
@@ -451,7 +459,7 @@ fn remember(work: &Work<'_>, error: Error, log: &Log) -> Error {
         at_ms: now_ms(),
         tries,
     };
-    match work.store.note_failure(&failure) {
+    match work.store.note_failure(&failure).and_then(|()| work.store.clear_builder()) {
         Ok(()) => error,
         Err(e) => error.because(format!("nor could that be noted: {}", e.sentence())),
     }

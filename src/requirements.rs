@@ -272,6 +272,43 @@ fn each_entry(source: &Source, visit: &mut dyn FnMut(Item, &Line<'_>)) {
     });
 }
 
+/// A logical line as an installer must be told it, credentials and all.
+pub(crate) struct Raw<'a> {
+    /// The line on which it begins, counted from 1.
+    pub number: usize,
+    /// The text without comments.
+    pub text: &'a str,
+    /// The place in the file system of a local requirement.
+    pub local: Option<&'a str>,
+    /// The values of `--find-links`, which may be places in the file system.
+    pub find_links: Vec<String>,
+    /// Whether the line names an index.
+    pub names_index: bool,
+}
+
+/// Visits every logical line that is not empty.
+pub(crate) fn each_raw_line(source: &Source, visit: &mut dyn FnMut(&Raw<'_>)) {
+    each_joined_line(&decode(&source.bytes), &mut |number, text| {
+        let text = without_comment(text);
+        let line = Line::parse(text);
+        let local = line.subject().filter(|subject| is_local(&line, subject)).map(local_place);
+        let links = line.flags.iter().filter(|flag| flag.name == "--find-links");
+        let find_links = links.map(|flag| flag.value.clone()).collect();
+        let names_index = line.has("--index-url") || line.has("--pypi-url");
+        if !text.is_empty() {
+            visit(&Raw { number, text, local, find_links, names_index });
+        }
+    });
+}
+
+/// The place in `name @ ./place[extra] ; marker`.
+fn local_place(subject: &str) -> &str {
+    let named = Named::parse(subject);
+    let (body, _) = split_marker(subject);
+    let place = named.rest.strip_prefix('@').map_or(body, str::trim);
+    place.split_once('[').map_or(place, |(path, _)| path).trim()
+}
+
 /// A line taken apart as pip does it: what precedes the first word with a hyphen is the requirement.
 struct Line<'a> {
     requirement: &'a str,

@@ -231,6 +231,14 @@ impl Store {
         fs::read_state(&self.builder_path())
     }
 
+    /// Says that nobody builds any more.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn clear_builder(&self) -> Result<()> {
+        fs::remove_file(&self.builder_path())
+    }
+
     /// Says who builds.
     ///
     /// # Errors

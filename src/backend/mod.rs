@@ -3,6 +3,7 @@
 //! [`POLICY`] is the policy: the first row that agrees is used, and why the rows before it did not
 //! agree is kept for `--check`.
 
+pub mod handover;
 pub mod pip;
 pub mod uv;
 

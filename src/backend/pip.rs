@@ -2,7 +2,7 @@
 //! needs no ensurepip (its absence is the commonest failure of `venv`) and half the memory.
 
 use super::uv::{PINNED, Uv};
-use super::{Need, Session, isolated};
+use super::{Need, Session, handover, isolated};
 use crate::config::Installer;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
@@ -10,7 +10,6 @@ use crate::generation::{Generation, SCRIPTS};
 use crate::interpreter::{self, FOREIGN};
 use crate::manifest::Format;
 use crate::process::Job;
-use crate::requirements::{self, Item};
 use crate::version::{Specifiers, Version};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,7 +98,7 @@ impl Pip {
     /// # Errors
     /// What it needs cannot be written.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
-        let files = requirements_files(need, generation)?;
+        let files = handover::write(need, generation)?;
         let job = self.install_for(generation)?;
         Ok(files.iter().fold(job, |job, file| job.arg("-r").arg(file)))
     }
@@ -187,47 +186,4 @@ fn needs_uv(need: &Need<'_>) -> bool {
 pub fn make_environment(need: &Need<'_>, generation: &Generation) -> Job {
     let job = isolated(&need.interpreter.path, generation).args(["-m", "venv", "--without-pip"]);
     job.arg(generation.prefix())
-}
-
-/// The requirements files to install: the author's own where they stand, unless they ask for the plugin
-/// itself, which runs from its source and is never installed.
-///
-/// # Errors
-/// A copy cannot be written.
-pub fn requirements_files(need: &Need<'_>, generation: &Generation) -> Result<Vec<PathBuf>> {
-    let manifest = need.manifest;
-    if manifest.format == Format::Pyproject {
-        let project = manifest.project();
-        let lines = project.map_or(Ok(Vec::new()), |p| p.requirement_lines(&manifest.extras, &manifest.groups))?;
-        return write_requirements(generation, "requirements.txt", lines.join("\n").as_bytes()).map(|path| vec![path]);
-    }
-    let local: Vec<Item> = manifest.facts().local.into_iter().filter(|item| !is_archive(&item.text)).collect();
-    if local.is_empty() {
-        return Ok(manifest.tops.iter().map(|label| need.root.join(label)).collect());
-    }
-    for source in manifest.sources() {
-        write_requirements(generation, &source.label, &without_local(source, &local))?;
-    }
-    Ok(manifest.tops.iter().map(|label| generation.scratch().join("manifests").join(label)).collect())
-}
-
-fn write_requirements(generation: &Generation, label: &str, content: &[u8]) -> Result<PathBuf> {
-    let path = generation.scratch().join("manifests").join(label);
-    fs::create_directory(path.parent().unwrap_or(&generation.scratch()))?;
-    fs::write(&path, content)?;
-    Ok(path)
-}
-
-/// A wheel or source archive that the author put into the plugin is a third party's all the same.
-fn is_archive(requirement: &str) -> bool {
-    let endings = [".whl", ".tar.gz", ".zip"];
-    requirement.split_whitespace().any(|word| endings.iter().any(|ending| word.ends_with(ending)))
-}
-
-/// The file with the lines that name the plugin itself emptied.
-fn without_local(source: &requirements::Source, local: &[Item]) -> Vec<u8> {
-    let is_local = |number: usize| local.iter().any(|item| item.file == source.label && item.line == number);
-    let lines = source.bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
-    let kept = lines.map(|(index, line)| if is_local(index + 1) { b"\n".as_slice() } else { line });
-    kept.flatten().copied().collect()
 }

@@ -1,12 +1,13 @@
 //! uv: fast, reads every kind of manifest, and the only one that reads `uv.lock`.
 
-use super::{Need, isolated};
+use super::{Need, handover, isolated};
 use crate::config::Installer;
 use crate::error::Result;
 use crate::fs;
 use crate::generation::Generation;
 use crate::manifest::{Format, Manifest};
 use crate::process::Job;
+use crate::pyproject::Pyproject;
 use crate::tool;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -60,13 +61,21 @@ impl Uv {
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         match need.manifest.format {
             Format::UvLock => Ok(self.sync_lock(need, generation)),
-            Format::Pyproject => Ok(self.install_project(need, generation)),
+            Format::Pyproject if has_sources(need) => Ok(self.install_project(need, generation)),
             Format::Pylock => Ok(self.pip_install(generation).arg("-r").arg(need.root.join(&need.manifest.label))),
-            Format::Requirements => {
-                let files = super::pip::requirements_files(need, generation)?;
-                Ok(files.iter().fold(self.pip_install(generation), |job, file| job.arg("-r").arg(file)))
+            Format::Requirements => self.install_files(self.pip_install(generation), need, generation),
+            Format::Pyproject => {
+                // Not the file itself: to read it uv may run the plugin's own build, which writes beside it.
+                let job = self.pip_install(generation).arg("--project").arg(directory_of(need));
+                self.install_files(job, need, generation)
             }
         }
+    }
+
+    fn install_files(&self, job: Job, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+        // pip lets the index in a file win over the one in the environment; so does this.
+        let job = if handover::names_index(need.manifest) { job.unset(["UV_DEFAULT_INDEX"]) } else { job };
+        Ok(handover::write(need, generation)?.iter().fold(job, |job, file| job.arg("-r").arg(file)))
     }
 
     fn pip_install(&self, generation: &Generation) -> Job {
@@ -96,6 +105,10 @@ impl Uv {
         let Manifest { extras, groups, .. } = need.manifest;
         job.args(extras.iter().flat_map(|e| ["--extra", e])).args(groups.iter().flat_map(|g| ["--group", g]))
     }
+}
+
+fn has_sources(need: &Need<'_>) -> bool {
+    need.manifest.project().is_some_and(Pyproject::uses_uv_sources)
 }
 
 fn directory_of(need: &Need<'_>) -> PathBuf {

@@ -1,0 +1,156 @@
+//! What installers are handed: the requirements as they were read and hashed, in files of our own.
+//!
+//! The author's files are not handed over themselves. A copy says the same whatever happens to the original
+//! meanwhile, can leave out the plugin itself, which runs from its source and is never installed, can name the
+//! places in the plugin absolutely, since installers look for them in the directory they run in, and has
+//! each requirement on one line, which uv needs.
+
+use super::Need;
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::generation::Generation;
+use crate::manifest::{Format, Manifest, join};
+use crate::requirements::{Raw, Source, each_raw_line};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Writes the files to hand to an installer with `-r`.
+///
+/// # Errors
+/// A requirement is a source directory of somebody else's in the plugin, or a file cannot be written.
+pub fn write(need: &Need<'_>, generation: &Generation) -> Result<Vec<PathBuf>> {
+    let manifest = need.manifest;
+    let directory = generation.scratch().join("manifests");
+    if manifest.format == Format::Pyproject {
+        let project = manifest.project();
+        let lines = project.map_or(Ok(Vec::new()), |p| p.requirement_lines(&manifest.extras, &manifest.groups))?;
+        return write_file(&directory, "pyproject.txt", &lines.join("\n")).map(|file| vec![file]);
+    }
+    for source in manifest.sources() {
+        write_file(&directory, &source.label, &rewritten(need.root, manifest, source)?)?;
+    }
+    Ok(manifest.tops.iter().map(|label| directory.join(label)).collect())
+}
+
+fn write_file(directory: &Path, label: &str, content: &str) -> Result<PathBuf> {
+    let path = directory.join(label);
+    fs::create_directory(path.parent().unwrap_or(directory))?;
+    fs::write(&path, content.as_bytes())?;
+    Ok(path)
+}
+
+/// Whether a file of the manifest names an index of its own.
+pub fn names_index(manifest: &Manifest) -> bool {
+    let mut names = false;
+    for source in manifest.sources() {
+        each_raw_line(source, &mut |line| names |= line.names_index);
+    }
+    names
+}
+
+/// What a person should know of lines that are not installed as they stand.
+pub fn remarks(root: &Path, manifest: &Manifest) -> Vec<String> {
+    if manifest.format != Format::Requirements {
+        return Vec::new();
+    }
+    let mut remarks = Vec::new();
+    for source in manifest.sources() {
+        each_raw_line(source, &mut |line| {
+            if let Some(Local::Plugin) = line.local.map(|place| local(root, manifest, source, place)) {
+                let what = "the plugin itself is never installed: it runs from its source, so this line does nothing";
+                remarks.push(format!("`{}` line {} `{}`: {what}", source.label, line.number, line.text));
+            }
+        });
+    }
+    remarks
+}
+
+/// The file with each requirement on the line where it begins, so that an installer's complaint names that line.
+fn rewritten(root: &Path, manifest: &Manifest, source: &Source) -> Result<String> {
+    let mut text = String::new();
+    let mut lines = 1;
+    let mut failed = None;
+    each_raw_line(source, &mut |line| {
+        while lines < line.number {
+            text.push('\n');
+            lines += 1;
+        }
+        match told(root, manifest, source, line) {
+            Ok(told) => text.push_str(&told),
+            Err(e) => failed = Some(e),
+        }
+    });
+    text.push('\n');
+    failed.map_or(Ok(text), Err)
+}
+
+fn told(root: &Path, manifest: &Manifest, source: &Source, line: &Raw<'_>) -> Result<String> {
+    let mut text = line.text.to_owned();
+    for value in &line.find_links {
+        let place = beside(root, source, value);
+        if !value.contains("://") && fs::is_taken(&place) {
+            text = text.replacen(value.as_str(), &file_url(&place), 1);
+        }
+    }
+    let Some(place) = line.local else { return Ok(text) };
+    match local(root, manifest, source, place) {
+        Local::Plugin => Ok(String::new()),
+        Local::File(path) => Ok(text.replacen(place, &file_url(&path), 1)),
+        Local::Elsewhere => Ok(text),
+        Local::Directory => {
+            let what = format!("install `{}` in `{}` line {}", line.text, source.label, line.number);
+            let error = Error::new(Kind::ManifestInvalid, what);
+            let error = error.because("it is a source directory in the plugin, and building it would write there");
+            Err(error.hint("put a wheel of it into the plugin and name that"))
+        }
+    }
+}
+
+/// What a place in the file system turns out to be.
+enum Local {
+    /// The plugin, or the part of it that the manifest belongs to.
+    Plugin,
+    /// A file in the plugin, most often a wheel.
+    File(PathBuf),
+    /// Somebody else's source in the plugin.
+    Directory,
+    /// An absolute place, or none that is there: the installer says what it thinks of it.
+    Elsewhere,
+}
+
+fn local(root: &Path, manifest: &Manifest, source: &Source, place: &str) -> Local {
+    if place.contains(':') || Path::new(place).is_absolute() {
+        return Local::Elsewhere;
+    }
+    let path = fs::resolved(&beside(root, source, place));
+    if fs::is_file(&path) {
+        return Local::File(path);
+    }
+    let manifest = fs::resolved(&root.join(&manifest.label));
+    match (fs::is_directory(&path), manifest.starts_with(&path)) {
+        (true, true) => Local::Plugin,
+        (true, false) => Local::Directory,
+        (false, _) => Local::Elsewhere,
+    }
+}
+
+/// A place that a file names: beside the file, or else below the plugin's directory, where authors try it out.
+fn beside(root: &Path, source: &Source, place: &str) -> PathBuf {
+    let directory = source.label.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let near = root.join(join(directory, place));
+    if fs::is_taken(&near) { near } else { root.join(place) }
+}
+
+/// The one way to write a path that every installer reads whatever is in it.
+fn file_url(path: &Path) -> String {
+    let text = path.to_string_lossy().replace('\\', "/");
+    let mut url = String::from(if text.starts_with('/') { "file://" } else { "file:///" });
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"/-_.~:".contains(&byte) {
+            url.push(char::from(byte));
+        } else {
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    url
+}
