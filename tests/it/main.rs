@@ -2,8 +2,11 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods)]
 
+mod crowds;
 mod doors;
 mod fixtures;
+mod repository;
+mod errors;
 mod invariants;
 mod manifests;
 mod support;
