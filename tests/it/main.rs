@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods)]
 
 mod crowds;
+mod backends;
+mod check;
 mod doors;
 mod fixtures;
 mod repository;

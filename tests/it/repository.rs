@@ -1,0 +1,145 @@
+//! The form of the repository: an order of modules, no unsafe code, short files, and no address but the world's own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The longest a file may be before its tests, in lines.
+const LONGEST: usize = 350;
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files of `src/`, by path relative to it.
+fn sources() -> BTreeMap<PathBuf, String> {
+    let root = repository().join("src");
+    let entries = walkdir::WalkDir::new(&root).into_iter().flatten().map(walkdir::DirEntry::into_path);
+    let files = entries.filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    files.map(|path| (path.strip_prefix(&root).unwrap().to_owned(), fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// The code of a file, without its tests and comments.
+fn code(text: &str) -> String {
+    let product = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    product.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The module of the list in `lib.rs` that a file belongs to: its directory, or its name without the system's.
+fn module(path: &Path) -> String {
+    let first = path.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    let name = first.trim_end_matches(".rs");
+    name.trim_end_matches("_unix").trim_end_matches("_windows").to_owned()
+}
+
+/// The modules that a file names, by `crate::x` or by `use crate::{x, y::z}`.
+fn named(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        let group = rest.strip_prefix('{').and_then(|rest| rest.split("};").next());
+        let names = group.map_or(vec![rest], |group| group.split([',', '\n']).map(str::trim).collect());
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        found.extend(names.iter().map(|name| name.split(|c| !is_part(c)).next().unwrap_or_default().to_owned()));
+    }
+    found
+}
+
+/// The modules in the order of `lib.rs`, the lowest first.
+fn order(lib: &str) -> Vec<String> {
+    let list = lib.lines().filter_map(|line| line.strip_prefix("pub mod ").or(line.strip_prefix("mod ")));
+    list.map(|line| line.trim_end_matches(';').to_owned()).collect()
+}
+
+#[test]
+fn modules_depend_on_each_other_only_in_the_order_of_the_list() {
+    let sources = sources();
+    let order = order(&sources[Path::new("lib.rs")]);
+    let place = |name: &str| order.iter().position(|module| module == name);
+    let mut wrong = Vec::new();
+    for (path, text) in
+        sources.iter().filter(|(path, _)| !["lib.rs", "main.rs"].iter().any(|name| path.as_path() == Path::new(name)))
+    {
+        let own = place(&module(path)).unwrap_or_else(|| panic!("`{}` is not in the list", path.display()));
+        for name in named(&code(text)) {
+            match place(&name) {
+                Some(other) if other > own => wrong.push(format!("`{}` depends on the later `{name}`", path.display())),
+                Some(_) => {}
+                None => wrong.push(format!("`{}` names `{name}`, which is not in the list", path.display())),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\nthe list: {}", wrong.join("\n"), order.join(", "));
+}
+
+#[test]
+fn the_reader_of_dependencies_sees_every_form() {
+    assert_eq!(
+        named("use crate::fs;\nuse crate::{lock, log::Log};\ncrate::tool::find()"),
+        ["fs", "lock", "log", "tool"]
+    );
+    assert_eq!(module(Path::new("fs_unix.rs")), "fs");
+    assert_eq!(module(Path::new("backend/uv.rs")), "backend");
+    assert_eq!(code("// crate::x\na\n#[cfg(test)]\nmod tests {\n"), "a");
+}
+
+#[test]
+fn there_is_no_unsafe_code_and_no_way_to_allow_it() {
+    let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    assert!(manifest.contains("unsafe_code = \"forbid\""));
+    for (path, text) in sources() {
+        let words = code(&text);
+        let mut words = words.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        assert!(words.all(|word| word != "unsafe" && word != "unsafe_code"), "`{}` has unsafe code", path.display());
+    }
+}
+
+#[test]
+fn no_file_of_the_product_is_longer_than_a_person_reads_at_once() {
+    let length = |text: &str| text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().lines().count();
+    let long = sources().into_iter().map(|(path, text)| (length(&text), path)).filter(|(lines, _)| *lines > LONGEST);
+    let long: Vec<_> = long.map(|(lines, path)| format!("`src/{}`: {lines} lines", path.display())).collect();
+    assert!(long.is_empty(), "more than {LONGEST} lines before the tests:\n{}", long.join("\n"));
+}
+
+/// Every file that the repository tracks or would track, as text.
+fn tracked() -> Vec<(String, String)> {
+    let git = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    let output = Command::new("git").args(git).current_dir(repository()).output().expect("git cannot be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).unwrap();
+    let names = names.split('\0').filter(|name| !name.is_empty());
+    let read = |name: &str| Some((name.to_owned(), fs::read(repository().join(name)).ok()?));
+    let files = names.filter_map(read);
+    files.map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned())).collect()
+}
+
+#[test]
+fn no_file_names_the_host_of_a_package_registry() {
+    // Written in pieces, since this file is tracked too.
+    let hosts = [("pypi", ".org"), ("pythonhosted", ".org"), ("npmjs", ".org"), ("npmjs", ".com"), ("yarnpkg", ".com")];
+    let hosts = hosts.map(|(name, ending)| format!("{name}{ending}"));
+    for (name, text) in tracked() {
+        let is_data = name == "Cargo.lock" || name.starts_with("fixtures/") && name.ends_with("uv.lock");
+        let found = hosts.iter().find(|host| !is_data && text.contains(host.as_str()));
+        assert!(found.is_none(), "`{name}` names {found:?}");
+    }
+}
+
+/// Whether the text has this path as the start of an absolute one.
+fn has_path(text: &str, path: &str) -> bool {
+    let is_inside = |c: char| c.is_ascii_alphanumeric() || ")}./_-".contains(c);
+    text.match_indices(path).any(|(at, _)| !text[..at].ends_with(is_inside))
+}
+
+#[test]
+fn no_file_names_a_path_of_this_machine() {
+    let checkout = repository().display().to_string();
+    // Written in pieces, since this file is tracked too.
+    let known = [("/ro", "ot/"), ("/work/", "main"), ("/work/", "shared"), ("/home/", "runner")];
+    let known = known.map(|(start, end)| format!("{start}{end}"));
+    for (name, text) in tracked() {
+        let found = known.iter().chain([&checkout]).find(|path| has_path(&text, path));
+        assert!(found.is_none(), "`{name}` names {found:?}");
+    }
+}
