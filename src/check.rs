@@ -9,6 +9,7 @@ use crate::fs;
 use crate::interpreter::{self, Wish};
 use crate::lock::{self, Attempt};
 use crate::log::last_lines;
+use crate::output::harmless;
 use crate::plugin::{Environment, Plugin};
 use crate::provision::{Decision, Work, need};
 use crate::reason::{Reason, changes};
@@ -400,7 +401,7 @@ impl Paint {
 /// The report as a page for a person.
 pub fn render(report: &Report, paint: Paint) -> String {
     let mut page = Page(String::new());
-    page.line(&format!("{}: {}", report.plugin, paint.state(report.state)));
+    page.line(&format!("{}: {}", harmless(&report.plugin), paint.state(report.state)));
     page.row("plugin", &format!("{} (from {})", report.root.path.display(), report.root.from));
     page.row("data", &format!("{} (from {})", report.data.path.display(), report.data.from));
     report.notes.iter().for_each(|note| page.row("note", note));
@@ -427,8 +428,7 @@ impl Page {
         for (number, line) in text.lines().enumerate() {
             let label = if number == 0 { label } else { "" };
             // What a manifest or an installer says must not steer the terminal.
-            let safe: String = line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect();
-            self.line(&format!("  {label:<13}{safe}"));
+            self.line(&format!("  {label:<13}{}", harmless(line)));
         }
     }
 

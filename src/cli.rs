@@ -345,8 +345,9 @@ fn prune_one(plugin: &Plugin, name: &str, store: &Store) -> Result<String> {
         match lock::try_exclusive(&store.lock_path())? {
             Attempt::Held(right) => {
                 let swept = gc::sweep(store, &provision::tools(&plugin.place.data), name, &right)?;
-                let (removed, megabytes) = (swept.removed.len(), swept.bytes / 1_000_000);
-                return Ok(format!("{removed} removed ({megabytes} MB), {} in use", swept.in_use.len()));
+                let size =
+                    if swept.bytes == 0 { String::new() } else { format!(" ({} kB)", swept.bytes.div_ceil(1000)) };
+                return Ok(format!("{} removed{size}, {} in use", swept.removed.len(), swept.in_use.len()));
             }
             Attempt::Busy => std::thread::sleep(Duration::from_millis(10)),
             Attempt::Unsupported => {

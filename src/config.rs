@@ -4,9 +4,10 @@
 //! nobody finds.
 
 use crate::error::{Error, Kind, Result};
+use crate::nearest::nearest;
 use crate::toml_text;
-use serde::Deserialize;
 use std::collections::BTreeMap;
+use toml::{Table, Value};
 
 /// The file that holds nothing but the configuration.
 pub const FILE: &str = "plugdeps.toml";
@@ -15,8 +16,7 @@ pub const FILE: &str = "plugdeps.toml";
 const LONGEST: u64 = 86_400;
 
 /// Which installer the author insists on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Installer {
     /// The first that serves the manifest.
     #[default]
@@ -28,8 +28,7 @@ pub enum Installer {
 }
 
 /// The settings of one environment.
-#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Directory of the manifest, relative to the plugin.
     pub directory: Option<String>,
@@ -46,21 +45,10 @@ pub struct Settings {
 }
 
 /// The whole configuration: the settings of the plugin's own directory, and named environments.
-#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// As in [`Settings`].
-    pub directory: Option<String>,
-    /// As in [`Settings`].
-    pub manifest: Option<String>,
-    /// As in [`Settings`].
-    pub installer: Installer,
-    /// As in [`Settings`].
-    pub python: Option<String>,
-    /// As in [`Settings`].
-    pub extras: Vec<String>,
-    /// As in [`Settings`].
-    pub groups: Vec<String>,
+    /// The settings of the plugin's own directory.
+    pub main: Settings,
     /// Seconds that a build may take before it is ended.
     pub deadline: u64,
     /// Seconds that the hook waits for a build before it lets the session begin.
@@ -71,17 +59,98 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            directory: None,
-            manifest: None,
-            installer: Installer::Auto,
-            python: None,
-            extras: Vec::new(),
-            groups: Vec::new(),
-            deadline: 900,
-            wait: 20,
-            environments: BTreeMap::new(),
+        Self { main: Settings::default(), deadline: 900, wait: 20, environments: BTreeMap::new() }
+    }
+}
+
+impl Settings {
+    const KEYS: [&str; 6] = ["directory", "manifest", "installer", "python", "extras", "groups"];
+
+    fn set(&mut self, reader: &Reader<'_>, other_keys: &[&str]) -> Result<()> {
+        match reader.name() {
+            "directory" => self.directory = Some(reader.text()?),
+            "manifest" => self.manifest = Some(reader.text()?),
+            "installer" => self.installer = reader.installer()?,
+            "python" => self.python = Some(reader.text()?),
+            "extras" => self.extras = reader.texts()?,
+            "groups" => self.groups = reader.texts()?,
+            _ => return Err(reader.unknown(other_keys)),
         }
+        Ok(())
+    }
+}
+
+/// One key with its value, and where it stands.
+struct Reader<'a> {
+    place: &'a str,
+    key: String,
+    value: &'a Value,
+}
+
+impl Reader<'_> {
+    /// The last part of the key.
+    fn name(&self) -> &str {
+        self.key.rsplit('.').next().unwrap_or(&self.key)
+    }
+
+    fn expected(&self, what: &str) -> Error {
+        let error = Error::new(Kind::ConfigInvalid, format!("read `{}`", self.place));
+        error.because(format!("`{}`: expected {what}", self.key))
+    }
+
+    fn unknown(&self, other_keys: &[&str]) -> Error {
+        let error = Error::new(Kind::ConfigInvalid, format!("read `{}`", self.place));
+        let error = error.because(format!("there is no key `{}`", self.key));
+        let known = Settings::KEYS.iter().chain(other_keys).copied();
+        match nearest(self.name(), known) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None => error.hint("see docs/cli.md for the keys there are"),
+        }
+    }
+
+    fn text(&self) -> Result<String> {
+        self.value.as_str().map(str::to_owned).ok_or_else(|| self.expected("a string"))
+    }
+
+    fn texts(&self) -> Result<Vec<String>> {
+        let list = self.value.as_array().map(|list| list.iter().map(|v| v.as_str().map(str::to_owned)).collect());
+        list.flatten().ok_or_else(|| self.expected("an array of strings"))
+    }
+
+    fn seconds(&self) -> Result<u64> {
+        let number = self.value.as_integer().and_then(|number| u64::try_from(number).ok());
+        let expected = || self.expected(&format!("a whole number of seconds between 1 and {LONGEST}"));
+        number.filter(|number| (1..=LONGEST).contains(number)).ok_or_else(expected)
+    }
+
+    fn installer(&self) -> Result<Installer> {
+        match self.value.as_str() {
+            Some("auto") => Ok(Installer::Auto),
+            Some("uv") => Ok(Installer::Uv),
+            Some("pip") => Ok(Installer::Pip),
+            _ => Err(self.expected("`auto`, `uv` or `pip`")),
+        }
+    }
+
+    fn environments(&self) -> Result<BTreeMap<String, Settings>> {
+        let tables = self.table()?;
+        tables.iter().map(|(name, value)| Ok((name.clone(), self.below(name, value).settings()?))).collect()
+    }
+
+    fn settings(&self) -> Result<Settings> {
+        let mut settings = Settings::default();
+        for (key, value) in self.table()? {
+            settings.set(&self.below(key, value), &[])?;
+        }
+        Ok(settings)
+    }
+
+    fn table(&self) -> Result<&Table> {
+        self.value.as_table().ok_or_else(|| self.expected("a table"))
+    }
+
+    fn below<'b>(&'b self, key: &str, value: &'b Value) -> Reader<'b> {
+        Reader { place: self.place, key: format!("{}.{key}", self.key), value }
     }
 }
 
@@ -98,40 +167,30 @@ impl Config {
                     .because("`pyproject.toml` has a `[tool.plugdeps]` table as well")
                     .hint("keep one of the two"));
             }
-            (Some(bytes), None) => Self::from_table(FILE, toml_text::parse(FILE, bytes, Kind::ConfigInvalid)?)?,
-            (None, Some(table)) => Self::from_table("[tool.plugdeps] of pyproject.toml", table.clone())?,
+            (Some(bytes), None) => Self::from_table(FILE, &toml_text::parse(FILE, bytes, Kind::ConfigInvalid)?)?,
+            (None, Some(table)) => Self::from_table("[tool.plugdeps] of pyproject.toml", table)?,
             (None, None) => Self::default(),
         };
         config.check()?;
         Ok(config)
     }
 
-    fn from_table(place: &str, table: toml::Table) -> Result<Self> {
-        table.try_into().map_err(|e: toml::de::Error| {
-            Error::new(Kind::ConfigInvalid, format!("read `{place}`")).because(e.message())
-        })
-    }
-
-    /// The settings of the plugin's own directory.
-    pub fn root_settings(&self) -> Settings {
-        Settings {
-            directory: self.directory.clone(),
-            manifest: self.manifest.clone(),
-            installer: self.installer,
-            python: self.python.clone(),
-            extras: self.extras.clone(),
-            groups: self.groups.clone(),
+    fn from_table(place: &str, table: &Table) -> Result<Self> {
+        let mut config = Self::default();
+        for (key, value) in table {
+            let reader = Reader { place, key: key.clone(), value };
+            match key.as_str() {
+                "deadline" => config.deadline = reader.seconds()?,
+                "wait" => config.wait = reader.seconds()?,
+                "environments" => config.environments = reader.environments()?,
+                _ => config.main.set(&reader, &["deadline", "wait", "environments"])?,
+            }
         }
+        Ok(config)
     }
 
     fn check(&self) -> Result<()> {
-        for (key, value) in [("deadline", self.deadline), ("wait", self.wait)] {
-            if !(1..=LONGEST).contains(&value) {
-                let error = Error::new(Kind::ConfigInvalid, format!("use {value} seconds as `{key}`"));
-                return Err(error.hint(format!("write a number between 1 and {LONGEST}")));
-            }
-        }
-        check_paths(&self.root_settings())?;
+        check_paths(&self.main)?;
         for (name, settings) in &self.environments {
             check_name(name)?;
             check_paths(settings)?;
@@ -178,6 +237,7 @@ mod tests {
         let error = read("instaler = 'pip'").unwrap_err();
         assert_eq!(error.kind, Kind::ConfigInvalid);
         assert!(error.to_string().contains("instaler"), "{error}");
+        assert_eq!(error.hint.as_deref(), Some("did you mean `installer`?"));
     }
 
     #[test]
@@ -192,6 +252,12 @@ mod tests {
         for text in ["deadline = 0", "wait = 0", "deadline = 86401", "deadline = 9223372036854775807", "wait = -1"] {
             assert_eq!(read(text).unwrap_err().kind, Kind::ConfigInvalid, "{text}");
         }
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_key() {
+        let error = read("[environments.web]\nextras = 'x'").unwrap_err();
+        assert_eq!(error.causes, ["`environments.web.extras`: expected an array of strings"]);
     }
 
     #[test]

@@ -185,6 +185,13 @@ pub const CLASSES: &[Class] = &[
         &["externally-managed-environment", "externally managed"],
     ),
     class(
+        "path-separator",
+        "the data directory has a character in its name that separates paths",
+        "name a directory without `:` with `--data`",
+        LATER,
+        &["contains the path separator"],
+    ),
+    class(
         "no-venv",
         "the interpreter has no venv module",
         "install python3-venv, or uv",
@@ -224,6 +231,9 @@ pub const CLASSES: &[Class] = &[
             "invalid zip",
             "unexpected end of file",
             "truncated",
+            "failed to unzip",
+            "end of file before message length",
+            "error decoding response body",
             "content-length mismatch",
             "end of central directory",
             "is invalid.",
@@ -246,6 +256,13 @@ pub const CLASSES: &[Class] = &[
             "unable to find vcvarsall",
             "error: command",
         ],
+    ),
+    class(
+        "no-such-package",
+        "the package index has no such package, or did not answer; pip does not say which",
+        "check the name of the package, the network, and the address and credentials of the index",
+        SOON,
+        &["(from versions: none)"],
     ),
     class(
         "no-matching-version",

@@ -240,9 +240,15 @@ pub fn is_writable(path: &Path) -> bool {
     os::is_writable(path)
 }
 
+/// The first bytes of a file, at most `length`; none when it cannot be read.
+pub fn head(path: &Path, length: u64) -> Vec<u8> {
+    let mut head = Vec::new();
+    // What was read until an error is as good as any head.
+    let _ = os::open_without_waiting(path).and_then(|file| file.take(length).read_to_end(&mut head));
+    head
+}
+
 /// Whether a file begins with these bytes.
 pub fn begins_with(path: &Path, bytes: &[u8]) -> bool {
-    let mut head = vec![0; bytes.len()];
-    let read = os::open_without_waiting(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && head == bytes
+    head(path, bytes.len() as u64) == bytes
 }

@@ -36,13 +36,34 @@ pub fn start(command: &[OsString], generation: Option<&Generation>, lease: Optio
         Err(error) => return error,
     };
     let environment = generation.map(activation).unwrap_or_default();
-    let cause = become_command(&program, args, &environment, lease.map(Lock::into_file));
+    let script = generation.filter(|generation| is_python_script(&program, generation));
+    let cause = match script {
+        // Not through its first line, which is a line for a shell where the path is long or has a space in it.
+        Some(generation) => {
+            let args: Vec<OsString> = std::iter::once(program.clone().into()).chain(args.iter().cloned()).collect();
+            become_command(&generation.python(), &args, &environment, lease.map(Lock::into_file))
+        }
+        None => become_command(&program, args, &environment, lease.map(Lock::into_file)),
+    };
     let (kind, hint) = match cause.kind() {
         ErrorKind::NotFound => (Kind::CommandNotFound, "check the path, and the first line of a script"),
         ErrorKind::PermissionDenied => (Kind::CommandUnusable, "make it executable: `chmod +x`"),
         _ => (Kind::CommandUnusable, "see the cause"),
     };
     Error::new(kind, format!("start `{}`", program.display())).because(cause).hint(hint)
+}
+
+/// Whether a program is one of the scripts that an installer wrote for the environment's interpreter: its first
+/// lines name that, directly or behind `#!/bin/sh` for a shell that starts it.
+fn is_python_script(program: &Path, generation: &Generation) -> bool {
+    if !program.starts_with(generation.scripts()) || !fs::begins_with(program, b"#!") {
+        return false;
+    }
+    let head = fs::head(program, 4096);
+    let (first, rest) = head.split_at(head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len()));
+    let prefix = generation.prefix().into_os_string().into_encoded_bytes();
+    let names_it = first.windows(prefix.len()).any(|window| window == prefix);
+    names_it || rest.starts_with(b"\n'''exec' ")
 }
 
 /// The program that a name means in an environment: its interpreter, one of its scripts, or one on PATH.

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::fs;
+use crate::output::harmless;
 use crate::process::Terminal;
 use crate::requirements::redact;
 use std::fs::File;
@@ -48,6 +49,11 @@ impl Log {
         &self.path
     }
 
+    /// Whether a person is watching.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
     /// Whether installers may show progress as on a terminal.
     pub fn terminal(&self) -> Terminal {
         if self.live && std::io::stderr().is_terminal() { Terminal::Live } else { Terminal::None }
@@ -77,13 +83,15 @@ impl Log {
         self.shown.extend_from_slice(bytes);
         let end = self.shown.iter().rposition(u8::is_ascii_whitespace).map_or(0, |last| last + 1);
         let whole: Vec<u8> = self.shown.drain(..end).collect();
+        let text = redact(&String::from_utf8_lossy(&whole));
+        let text = if self.terminal() == Terminal::Live { text } else { harmless(&text) };
         // A terminal that is gone must not end a build.
-        let _ = std::io::stderr().write_all(redact(&String::from_utf8_lossy(&whole)).as_bytes());
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 
     /// Writes what is left of an unfinished line.
     pub fn flush(&mut self) {
-        let line = redact(&String::from_utf8_lossy(&self.line));
+        let line = redact(&plain(&String::from_utf8_lossy(&self.line)));
         self.line.clear();
         // A full disk ends the build in the installer; that its log is cut short is no further news.
         let _ = self.file.write_all(line.as_bytes());
@@ -121,8 +129,39 @@ impl Log {
     }
 }
 
+/// A line as a terminal would have left it: without what steers the terminal, and of what was
+/// written over, only the last.
+fn plain(line: &str) -> String {
+    let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
+    let last = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+    let mut plain = String::with_capacity(line.len());
+    let mut chars = last.chars();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            // ECMA-48: a control sequence ends with a character from `@` to `~`.
+            let is_sequence = chars.next() == Some('[');
+            while is_sequence && !chars.next().is_none_or(|c| ('@'..='~').contains(&c)) {}
+        } else if !c.is_control() || c == '\t' {
+            plain.push(c);
+        }
+    }
+    plain + end
+}
+
 /// The last lines of a text that say something, at most `count`.
 pub fn last_lines(text: &str, count: usize) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     lines.iter().skip(lines.len().saturating_sub(count)).map(|line| (*line).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_written_over_is_kept_as_it_was_left() {
+        assert_eq!(plain("\u{1b}[?25l 10 %\r 100 %\u{1b}[2K done\r\n"), " 100 % done\n");
+        assert_eq!(plain("plain\ttext"), "plain\ttext");
+        assert_eq!(plain("cut off \u{1b}["), "cut off ");
+    }
 }

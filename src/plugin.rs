@@ -253,7 +253,7 @@ fn environments(root: &Path, config: &Config, servers: &[Server], project: Proje
         let named = config.environments.iter();
         return named.filter_map(|(name, settings)| named_environment(root, name, settings)).collect();
     }
-    let settings = config.root_settings();
+    let settings = config.main.clone();
     let directory = settings.directory.clone().unwrap_or_default();
     let own = if directory.is_empty() { Ok(project) } else { Project::look(root, &directory) };
     let main = own.and_then(|project| manifest::read(root, &directory, &settings, project)).transpose();

@@ -50,6 +50,10 @@ pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read>
     let path = Path::new(OsStr::new(name.to_str().map_err(io::Error::other)?));
     let theirs =
         rustix::fs::open(path, rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY, rustix::fs::Mode::empty())?;
+    // Else every line would end with two carriage returns on the outer terminal.
+    let mut modes = rustix::termios::tcgetattr(&theirs)?;
+    modes.output_modes.remove(rustix::termios::OutputModes::OPOST);
+    rustix::termios::tcsetattr(&theirs, rustix::termios::OptionalActions::Now, &modes)?;
     if let Ok(size) = rustix::termios::tcgetwinsize(io::stderr()) {
         rustix::termios::tcsetwinsize(&theirs, size)?;
     }

@@ -119,7 +119,8 @@ enum Local {
 }
 
 fn local(root: &Path, manifest: &Manifest, source: &Source, place: &str) -> Local {
-    if place.contains(':') || Path::new(place).is_absolute() {
+    let place = place.strip_prefix("file:").filter(|path| !path.starts_with("//")).unwrap_or(place);
+    if place.contains("://") || Path::new(place).is_absolute() {
         return Local::Elsewhere;
     }
     let path = fs::resolved(&beside(root, source, place));

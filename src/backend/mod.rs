@@ -178,7 +178,7 @@ impl Session<'_> {
     fn failed(&mut self, class: &'static Class, end: String) -> Error {
         let mut error = Error::new(Kind::InstallFailed, class.sentence).because(end);
         let said = last_lines(self.log.tail(), 12).join("\n");
-        if !said.is_empty() {
+        if !said.is_empty() && !self.log.is_live() {
             error = error.because(format!("the installer said:\n{said}"));
         }
         error.class = Some(class.code);

@@ -168,6 +168,9 @@ impl Pip {
 
 /// Bytecode is left to the first start: compiling doubles the time until then. Nothing is asked, since nobody answers.
 fn quiet(job: Job) -> Job {
+    // Empty, not absent: an empty variable outranks the user's `pip.conf`, which may redirect as well.
+    let job = ["PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"].iter().fold(job, |job, name| job.set(name, ""));
+    let job = job.set("PIP_DRY_RUN", "0").set("PIP_NO_DEPS", "0").set("PIP_IGNORE_INSTALLED", "0");
     let job = job.set("PIP_USER", "0").set("PIP_NO_INPUT", "1").set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     let job = job.set("PIP_ROOT_USER_ACTION", "ignore").set("PIP_REQUIRE_VIRTUALENV", "0").set("NO_COLOR", "1");
     job.args(["--no-compile", "--no-warn-script-location"])

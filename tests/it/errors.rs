@@ -357,6 +357,16 @@ fn a_build_that_takes_too_long_is_ended_with_the_class_deadline() {
 }
 
 #[test]
+fn an_installer_that_is_killed_has_the_class_killed() {
+    let plugin = Plugin::new("x")
+        .file("requirements.txt", "alpha\n")
+        .script("uv", "#!/bin/sh\n[ $1 = --version ] || kill -9 $$\n");
+    let output = plugin.run(["python"]);
+    fails(&output, Kind::InstallFailed, &["the installer was killed", "killed by signal 9", "add memory"]);
+    fails(&plugin.run(["python"]), Kind::InstallRefused, &["the installer was killed", "is tried again in"]);
+}
+
+#[test]
 fn what_is_not_built_is_not_ready() {
     let plugin = Plugin::new("x").file("requirements.txt", "alpha\n").uv();
     refused(&plugin, plugin.command(["env"]), Kind::NotReady, &["there is no environment yet", "`plugdeps sync`"]);
