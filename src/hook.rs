@@ -5,7 +5,8 @@
 use crate::error::{Error, Kind, Result};
 use crate::output;
 use crate::plugin::{Environment, Place, Plugin};
-use crate::provision::{self, Door, Work};
+use crate::provision::{self, Door};
+use crate::work::Work;
 use std::time::Duration;
 
 /// How long the hook waits where nobody looks at a spinner: a one-shot run has but one turn, and waits for its

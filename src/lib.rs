@@ -18,7 +18,7 @@
 //! };
 //! let plugin = Plugin::load(place)?;
 //! let report = plugdeps::check::look(&plugin);
-//! assert_ne!(report.state, plugdeps::check::State::Ready);
+//! assert_ne!(report.state, plugdeps::report::State::Ready);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -48,9 +48,14 @@ pub mod interpreter;
 pub mod backend;
 pub mod gc;
 pub mod builder;
+pub mod work;
+pub mod build;
 pub mod provision;
+pub mod report;
 pub mod check;
+pub mod page;
 pub mod launch;
 pub mod export;
 pub mod hook;
+pub mod typed;
 pub mod cli;

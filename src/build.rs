@@ -1,0 +1,195 @@
+//! A build: a new generation is staged at its final address, filled, probed, sealed and published.
+//!
+//! Nothing that anyone can see changes until the profile is replaced by one rename, so every failure before it
+//! is the rollback.
+
+use crate::backend::{self, Backend, Session};
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::gc;
+use crate::generation::{BaseInterpreter, Entry, Generation, Inputs, Receipt, SCHEMA};
+use crate::interpreter::{self, Wish};
+use crate::lock::Lock;
+use crate::log::Log;
+use crate::manifest::Manifest;
+use crate::plugin::{MAIN, Place, Plugin};
+use crate::process;
+use crate::store::{Builder, Failure, Sealed, Store, now_ms};
+use crate::work::Work;
+use std::time::{Duration, Instant};
+
+/// With what an environment will be built.
+#[derive(Debug)]
+pub struct Plan {
+    interpreter: BaseInterpreter,
+    backend: Backend,
+}
+
+impl Plan {
+    /// Chooses interpreter and installer. Nothing is written.
+    ///
+    /// # Errors
+    /// There is none that serves.
+    pub fn make(work: &Work<'_>) -> Result<Self> {
+        let wish = Wish { requires: work.manifest.requires_python(), python: work.manifest.python() };
+        let interpreter = interpreter::choose(&wish)?.interpreter;
+        let backend = backend::choose(&work.need(&interpreter))?.backend;
+        Ok(Self { interpreter, backend })
+    }
+}
+
+/// What a builder process does: takes over the lock and builds. Its failure is in `failure.json` for those who wait.
+///
+/// # Errors
+/// The build failed.
+pub fn run_builder(place: &Place, name: &str) -> Result<()> {
+    let store = Store::new(&place.data, name);
+    let lock = process::inherited_lock(&store.lock_path());
+    let log = Log::create(&store.logs(), false)?;
+    build(place, name, lock, None, log).map(drop)
+}
+
+/// Builds one environment to its end, publishes it and sweeps. Remembers why, when it fails.
+///
+/// # Errors
+/// A step failed; the last good environment is untouched.
+pub fn build(place: &Place, name: &str, lock: Option<Lock>, mut plan: Option<Plan>, mut log: Log) -> Result<Sealed> {
+    for _ in 0..2 {
+        let plugin = Plugin::load(place.clone())?;
+        let environment = plugin.environment_for(Some(name), &[])?;
+        let environment =
+            environment.ok_or_else(|| Error::new(Kind::NoPlugin, format!("find the environment `{name}`")))?;
+        let work = Work::new(&plugin, environment)?;
+        match build_once(&work, plan.take(), &mut log) {
+            Ok(Some(sealed)) => {
+                finish(&work, &sealed, lock.as_ref(), &mut log);
+                return Ok(sealed);
+            }
+            Ok(None) => log.say("the manifests changed during the build; starting over"),
+            Err(error) => return Err(remember(&work, error, &log)),
+        }
+    }
+    let error = Error::new(Kind::InstallFailed, "build the environment")
+        .because("the manifests changed during the build, twice");
+    Err(error.hint("try again when nobody edits them"))
+}
+
+/// Stages, installs, probes, reads the manifests again, seals and publishes. `None`: the manifests moved.
+fn build_once(work: &Work<'_>, plan: Option<Plan>, log: &mut Log) -> Result<Option<Sealed>> {
+    let deadline = Duration::from_secs(work.plugin.config.deadline);
+    let since = now_ms() / 1000;
+    let builder =
+        Builder { pid: std::process::id(), since, until: since + deadline.as_secs(), log: log.path().to_path_buf() };
+    work.store.note_builder(&builder)?;
+    let generation = work.store.stage()?;
+    let mut session = Session { log, deadline: Instant::now() + deadline };
+    let outcome =
+        install(work, plan, &generation, &mut session).and_then(|receipt| publish(work, &generation, receipt));
+    if !matches!(outcome, Ok(Some(_))) {
+        // Nobody has seen it; what cannot be removed now is swept later.
+        let _ = fs::remove_tree(generation.directory());
+    }
+    outcome
+}
+
+fn install(work: &Work<'_>, plan: Option<Plan>, generation: &Generation, session: &mut Session<'_>) -> Result<Receipt> {
+    let Plan { interpreter, backend } = plan.map_or_else(|| Plan::make(work), Ok)?;
+    let need = work.need(&interpreter);
+    let backend = backend.prepare(&need, generation, session)?;
+    backend.make_environment(&need, generation, session)?;
+    // Beside the installation, which takes longer: a start that has to wait need not wait for this.
+    std::thread::scope(|scope| {
+        let probed = scope.spawn(|| probe(generation, &interpreter));
+        let installed = backend.install_packages(&need, generation, session);
+        installed.and(probed.join().unwrap_or_else(|_| Err(Error::new(Kind::InstallFailed, "probe the environment"))))
+    })?;
+    let installer = backend.version(generation);
+    Ok(Receipt {
+        schema: SCHEMA,
+        fingerprint: work.request.fingerprint(&interpreter.identity),
+        prefix: generation.prefix(),
+        interpreter,
+        installer,
+        written_by: env!("CARGO_PKG_VERSION").into(),
+        built_at: now_ms() / 1000,
+    })
+}
+
+/// The environment's own interpreter starts and is the one that was chosen.
+fn probe(generation: &Generation, base: &BaseInterpreter) -> Result<()> {
+    let error =
+        || Error::new(Kind::InstallFailed, format!("start the new environment's `{}`", generation.python().display()));
+    match interpreter::ask_again(&generation.python()) {
+        Some(identity) if identity == base.identity => Ok(()),
+        Some(other) => Err(error().because(format!("it is {} and {} was chosen", other.abi, base.identity.abi))),
+        None => Err(error().because("it does not say who it is")),
+    }
+}
+
+fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt) -> Result<Option<Sealed>> {
+    if moved(work)? {
+        return Ok(None);
+    }
+    let gone = || {
+        Error::new(Kind::InstallFailed, "seal the environment").because("its interpreter went away during the build")
+    };
+    let validator = generation.validator(&receipt.interpreter).ok_or_else(gone)?;
+    let packages = generation.packages(&receipt.interpreter.identity);
+    let inputs = Inputs { request: work.request.clone(), items: work.manifest.items(), packages };
+    work.store.seal(generation, &receipt, &inputs)?;
+    let entry = Entry { generation: generation.name(), validator };
+    work.store.publish(entry.clone())?;
+    Ok(Some(Sealed { generation: generation.clone(), receipt, entry }))
+}
+
+/// Whether the manifests are no longer those that were installed.
+fn moved(work: &Work<'_>) -> Result<bool> {
+    let plugin = Plugin::load(work.plugin.place.clone())?;
+    let environment = plugin.environments.iter().find(|e| e.name == work.environment.name);
+    let request = environment.and_then(|e| e.manifest.as_ref().ok()).map(Manifest::request);
+    Ok(request.as_ref() != Some(&work.request))
+}
+
+/// What follows a publication. None of it can make the environment less ready, so it is only told.
+fn finish(work: &Work<'_>, sealed: &Sealed, lock: Option<&Lock>, log: &mut Log) {
+    let links = if work.environment.name == MAIN { link(work, sealed) } else { Ok(()) };
+    let swept = lock.map_or(Ok(gc::Swept::default()), |right| {
+        gc::sweep(&work.store, &crate::work::tools(&work.plugin.place.data), &work.environment.name, right)
+    });
+    let cleared = [work.store.clear_failure().err(), work.store.clear_builder().err()];
+    for error in cleared.into_iter().chain([links.err(), swept.err()]).flatten() {
+        log.begin_step(&error.to_string());
+    }
+}
+
+/// Keeps `DATA/venv` and `DATA/site-packages` on the current environment, for a `.mcp.json` that names them.
+fn link(work: &Work<'_>, sealed: &Sealed) -> Result<()> {
+    let data = &work.plugin.place.data;
+    let site_packages = sealed.generation.site_packages(&sealed.receipt.interpreter.identity);
+    for (target, name) in [(sealed.generation.prefix(), "venv"), (site_packages, "site-packages")] {
+        let link = data.join(name);
+        fs::link_directory(&target, &link)
+            .map_err(|e| Error::new(Kind::Io, format!("link `{}`", link.display())).because(e))?;
+    }
+    Ok(())
+}
+
+fn remember(work: &Work<'_>, error: Error, log: &Log) -> Error {
+    let tries = work.failure().map_or(0, |failure| failure.tries) + 1;
+    let failure = Failure {
+        schema: SCHEMA,
+        request: work.request.digest(),
+        code: error.kind.info().code.into(),
+        class: error.class.unwrap_or_default().into(),
+        message: error.message.clone(),
+        causes: error.causes.clone(),
+        hint: error.hint.clone(),
+        log: log.path().to_path_buf(),
+        at_ms: now_ms(),
+        tries,
+    };
+    match work.store.note_failure(&failure).and_then(|()| work.store.clear_builder()) {
+        Ok(()) => error,
+        Err(e) => error.because(format!("nor could that be noted: {}", e.sentence())),
+    }
+}

@@ -1,0 +1,194 @@
+//! What was typed, and what it means.
+
+use crate::error::{Error, Kind, Result};
+use crate::export::Format;
+use crate::nearest::nearest;
+use lexopt::{Arg, Parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Text of `--help`.
+pub const HELP: &str = "\
+plugdeps installs the packages that a plugin's MCP server needs, and starts it
+
+usage: plugdeps [FLAG…] COMMAND
+
+commands
+  session-start          the SessionStart hook: make ready, say nothing or one JSON object
+  run [--] CMD [ARG…]    make ready, then become CMD in the environment
+  sync                   make ready by hand, with progress and an exit status that tells
+  check, --check         look, explain, change nothing
+  env                    print the environment's variables
+  prune                  remove what nothing uses
+
+flags
+  --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
+  --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
+  --environment NAME     one of several environments
+  --json                 check: for programs
+  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
+  --rebuild              sync: build even if the environment fits
+  --help, --version
+
+exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
+";
+
+const COMMANDS: [&str; 6] = ["session-start", "run", "sync", "check", "env", "prune"];
+const FLAGS: [&str; 9] =
+    ["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// The hook.
+    SessionStart,
+    /// The server's door.
+    Run,
+    /// By hand.
+    Sync,
+    /// Look.
+    Check,
+    /// Print variables.
+    Env,
+    /// Sweep.
+    Prune,
+    /// `--help`.
+    Help,
+    /// `--version`.
+    Version,
+    /// A builder.
+    Build,
+    /// The process between a door and its builder.
+    Detach,
+}
+
+/// Flags that mean something to some commands only.
+const OWN_FLAGS: [(&str, &[Command]); 4] = [
+    ("--json", &[Command::Check]),
+    ("--format", &[Command::Env]),
+    ("--rebuild", &[Command::Sync]),
+    ("--environment", &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Build]),
+];
+
+/// What was typed.
+#[derive(Debug, Default)]
+pub struct Typed {
+    /// The command.
+    pub command: Option<Command>,
+    /// `--root`.
+    pub root: Option<PathBuf>,
+    /// `--data`.
+    pub data: Option<PathBuf>,
+    /// `--environment`.
+    pub environment: Option<String>,
+    /// `--format`.
+    pub format: Format,
+    /// `--json`.
+    pub json: bool,
+    /// `--rebuild`.
+    pub rebuild: bool,
+    /// What stands behind the command.
+    pub words: Vec<OsString>,
+    own_flags: Vec<&'static str>,
+}
+
+/// Understands what was typed.
+///
+/// # Errors
+/// A flag or a command is unknown, lacks its value, or means nothing here.
+pub fn parse(mut parser: Parser) -> Result<Typed> {
+    let mut typed = Typed::default();
+    while let Some(arg) = parser.next().map_err(|e| usage("read the command line").because(e))? {
+        match arg {
+            Arg::Value(word) if typed.command == Some(Command::Run) => {
+                typed.words.push(word);
+                typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
+            }
+            Arg::Value(word) if typed.command.is_none() => {
+                typed.command = Some(command(&word)?);
+                if typed.command == Some(Command::Detach) {
+                    typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
+                }
+            }
+            Arg::Value(word) => {
+                let error = usage(format!("understand `{}`", word.to_string_lossy()));
+                return Err(error
+                    .because("there is a command already")
+                    .hint("give one command; see `plugdeps --help`"));
+            }
+            Arg::Long(name) => {
+                let name = name.to_owned();
+                flag(&name, &mut parser, &mut typed)?;
+            }
+            Arg::Short('h') => typed.command = Some(Command::Help),
+            Arg::Short('V') => typed.command = Some(Command::Version),
+            Arg::Short(letter) => return Err(unknown("flag", &format!("-{letter}"), &FLAGS)),
+        }
+    }
+    check_flags(&typed)?;
+    Ok(typed)
+}
+
+/// A flag that does nothing is a mistake that nobody notices.
+fn check_flags(typed: &Typed) -> Result<()> {
+    let takes = |flag: &str| {
+        OWN_FLAGS.iter().any(|(own, by)| *own == flag && typed.command.is_some_and(|command| by.contains(&command)))
+    };
+    match typed.own_flags.iter().find(|flag| !takes(flag)) {
+        Some(flag) => {
+            let error = usage(format!("understand `{flag}`")).because("it means nothing to this command");
+            Err(error.hint("see `plugdeps --help`"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
+    let mut value = || {
+        let value = parser.value().map_err(|e| usage(format!("read `--{name}`")).because(e))?;
+        if value.is_empty() { Err(usage(format!("read `--{name}`")).because("its value is empty")) } else { Ok(value) }
+    };
+    typed.own_flags.extend(OWN_FLAGS.iter().map(|(own, _)| *own).filter(|own| own[2..] == *name));
+    match name {
+        "root" => typed.root = Some(value()?.into()),
+        "data" => typed.data = Some(value()?.into()),
+        "environment" => typed.environment = Some(value()?.to_string_lossy().into_owned()),
+        "format" => typed.format = Format::parse(&value()?.to_string_lossy())?,
+        "json" => typed.json = true,
+        "rebuild" => typed.rebuild = true,
+        "check" => typed.command = Some(Command::Check),
+        "help" => typed.command = Some(Command::Help),
+        "version" => typed.command = Some(Command::Version),
+        other => return Err(unknown("flag", &format!("--{other}"), &FLAGS)),
+    }
+    Ok(())
+}
+
+fn command(word: &OsString) -> Result<Command> {
+    let word = word.to_string_lossy();
+    Ok(match word.as_ref() {
+        "session-start" => Command::SessionStart,
+        "run" => Command::Run,
+        "sync" => Command::Sync,
+        "check" => Command::Check,
+        "env" => Command::Env,
+        "prune" => Command::Prune,
+        "help" => Command::Help,
+        crate::builder::COMMAND => Command::Build,
+        crate::process::DETACH => Command::Detach,
+        other => return Err(unknown("command", other, &COMMANDS)),
+    })
+}
+
+/// An error of the command line.
+pub fn usage(what: impl Into<String>) -> Error {
+    Error::new(Kind::Usage, what)
+}
+
+fn unknown(what: &str, word: &str, known: &[&str]) -> Error {
+    let error = usage(format!("understand `{word}`")).because(format!("there is no such {what}"));
+    match nearest(word, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("see `plugdeps --help`"),
+    }
+}

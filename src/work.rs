@@ -1,0 +1,130 @@
+//! One environment of a plugin: what it asks for, what is there, and whether that fits.
+
+use crate::backend::{self, Need};
+use crate::error::{Error, Result};
+use crate::fingerprint::Request;
+use crate::fs;
+use crate::generation::BaseInterpreter;
+use crate::interpreter;
+use crate::manifest::Manifest;
+use crate::plugin::{Environment, Plugin, data_inside};
+use crate::reason::{InterpreterState, Reason, misfit};
+use crate::store::{Failure, Sealed, Store};
+use std::path::{Path, PathBuf};
+
+/// One environment of a plugin, its manifest read, its state located.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The plugin.
+    pub plugin: &'a Plugin,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Its manifest.
+    pub manifest: &'a Manifest,
+    /// What the manifest asks for.
+    pub request: Request,
+    /// Where the state is.
+    pub store: Store,
+}
+
+/// What a look found.
+#[derive(Debug)]
+pub enum Decision {
+    /// A generation fits. With `refresh`, its interpreter had to be asked again who it is.
+    Reuse {
+        /// The generation.
+        sealed: Box<Sealed>,
+        /// Whether the profile should remember the answer.
+        refresh: bool,
+    },
+    /// None fits, for this reason.
+    Build(Reason),
+}
+
+impl<'a> Work<'a> {
+    /// Begins work on an environment.
+    ///
+    /// # Errors
+    /// Its manifest cannot be read.
+    pub fn new(plugin: &'a Plugin, environment: &'a Environment) -> Result<Self> {
+        let manifest = environment.manifest.as_ref().map_err(Error::clone)?;
+        let store = Store::new(&plugin.place.data, &environment.name);
+        Ok(Self { plugin, environment, manifest, request: manifest.request(), store })
+    }
+
+    /// Looks for a generation that fits. Takes no lock and writes nothing; starts a process only if the
+    /// file of the interpreter is no longer the one that was asked.
+    pub fn decide(&self) -> Decision {
+        let mut reason = Reason::FirstTime;
+        for mut sealed in self.store.sealed() {
+            let now = sealed.generation.validator(&sealed.receipt.interpreter);
+            let state = match now {
+                None => InterpreterState::Gone,
+                Some(now) if now == sealed.entry.validator => InterpreterState::Unchanged,
+                Some(_) => interpreter::ask_again(&sealed.generation.python())
+                    .map_or(InterpreterState::Gone, InterpreterState::Says),
+            };
+            match misfit(&self.request, &sealed.receipt, &same_place(&sealed), &state) {
+                None => {
+                    let refresh = state != InterpreterState::Unchanged;
+                    sealed.entry.validator = now.unwrap_or(sealed.entry.validator);
+                    return Decision::Reuse { sealed: Box::new(sealed), refresh };
+                }
+                Some(why) if reason == Reason::FirstTime => reason = why,
+                Some(_) => {}
+            }
+        }
+        Decision::Build(reason)
+    }
+
+    /// The last failure, if it was of this very request.
+    pub fn failure(&self) -> Option<Failure> {
+        self.store.failure().filter(|failure| failure.request == self.request.digest())
+    }
+
+    /// The generation to serve when the one that would fit cannot be had: the newest that still starts.
+    pub fn last_good(&self) -> Option<Sealed> {
+        let mut sealed = self.store.sealed();
+        sealed.find(|s| s.receipt.prefix == same_place(s) && s.generation.validator(&s.receipt.interpreter).is_some())
+    }
+
+    /// What was seen and is not used as it stands, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let remarks = backend::handover::remarks(&self.plugin.place.root, self.manifest);
+        self.manifest.notes.iter().cloned().chain(remarks).collect()
+    }
+
+    /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.
+    ///
+    /// # Errors
+    /// The data lies inside the plugin.
+    pub fn check_place(&self) -> Result<()> {
+        let place = &self.plugin.place;
+        let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
+        if fs::resolved(existing).starts_with(fs::resolved(&place.root)) { Err(data_inside(place)) } else { Ok(()) }
+    }
+
+    /// What an installer is asked to serve.
+    pub fn need<'b>(&'b self, interpreter: &'b BaseInterpreter) -> Need<'b> {
+        Need {
+            root: &self.plugin.place.root,
+            environment: &self.environment.name,
+            manifest: self.manifest,
+            installer: self.environment.settings.installer,
+            interpreter,
+            tools: tools(&self.plugin.place.data),
+        }
+    }
+}
+
+/// Where installers are installed that had to be fetched.
+pub fn tools(data: &Path) -> PathBuf {
+    data.join("plugdeps").join(".tools")
+}
+
+/// Where a generation is, spelt as its receipt spells it if that is the same place.
+fn same_place(sealed: &Sealed) -> PathBuf {
+    let prefix = sealed.generation.prefix();
+    let recorded = &sealed.receipt.prefix;
+    if prefix != *recorded && fs::resolved(&prefix) == fs::resolved(recorded) { recorded.clone() } else { prefix }
+}
