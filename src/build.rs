@@ -12,10 +12,10 @@ use crate::interpreter::{self, Wish};
 use crate::lock::Lock;
 use crate::log::Log;
 use crate::manifest::Manifest;
-use crate::plugin::{MAIN, Place, Plugin};
+use crate::plugin::{Place, Plugin};
 use crate::process;
 use crate::store::{Builder, Failure, Sealed, Store, now_ms};
-use crate::work::Work;
+use crate::work::{Work, tools};
 use std::time::{Duration, Instant};
 
 /// With what an environment will be built.
@@ -54,6 +54,10 @@ pub fn run_builder(place: &Place, name: &str) -> Result<()> {
 /// # Errors
 /// A step failed; the last good environment is untouched.
 pub fn build(place: &Place, name: &str, lock: Option<Lock>, mut plan: Option<Plan>, mut log: Log) -> Result<Sealed> {
+    if let Some(right) = &lock {
+        // A dead builder may have left manifests with credentials, or most of a full disk.
+        gc::sweep(&Store::new(&place.data, name), &tools(&place.data), name, right)?;
+    }
     for _ in 0..2 {
         let plugin = Plugin::load(place.clone())?;
         let environment = plugin.environment_for(Some(name), &[])?;
@@ -139,7 +143,7 @@ fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt) -> Result
     work.store.seal(generation, &receipt, &inputs)?;
     let entry = Entry { generation: generation.name(), validator };
     work.store.publish(entry.clone())?;
-    Ok(Some(Sealed { generation: generation.clone(), receipt, entry }))
+    Ok(Some(Sealed { generation: generation.clone(), receipt, entry, current: true }))
 }
 
 /// Whether the manifests are no longer those that were installed.
@@ -152,26 +156,14 @@ fn moved(work: &Work<'_>) -> Result<bool> {
 
 /// What follows a publication. None of it can make the environment less ready, so it is only told.
 fn finish(work: &Work<'_>, sealed: &Sealed, lock: Option<&Lock>, log: &mut Log) {
-    let links = if work.environment.name == MAIN { link(work, sealed) } else { Ok(()) };
+    let links = work.link(sealed);
     let swept = lock.map_or(Ok(gc::Swept::default()), |right| {
-        gc::sweep(&work.store, &crate::work::tools(&work.plugin.place.data), &work.environment.name, right)
+        gc::sweep(&work.store, &tools(&work.plugin.place.data), &work.environment.name, right)
     });
     let cleared = [work.store.clear_failure().err(), work.store.clear_builder().err()];
     for error in cleared.into_iter().chain([links.err(), swept.err()]).flatten() {
         log.begin_step(&error.to_string());
     }
-}
-
-/// Keeps `DATA/venv` and `DATA/site-packages` on the current environment, for a `.mcp.json` that names them.
-fn link(work: &Work<'_>, sealed: &Sealed) -> Result<()> {
-    let data = &work.plugin.place.data;
-    let site_packages = sealed.generation.site_packages(&sealed.receipt.interpreter.identity);
-    for (target, name) in [(sealed.generation.prefix(), "venv"), (site_packages, "site-packages")] {
-        let link = data.join(name);
-        fs::link_directory(&target, &link)
-            .map_err(|e| Error::new(Kind::Io, format!("link `{}`", link.display())).because(e))?;
-    }
-    Ok(())
 }
 
 fn remember(work: &Work<'_>, error: Error, log: &Log) -> Error {

@@ -76,7 +76,7 @@ fn prepare(plugin: &Plugin, typed: &Typed) -> Result<Option<Leased>> {
         return Ok(None);
     };
     let work = Work::new(plugin, environment)?;
-    let door = Door { patience: whole_build(&plugin.config), watched: false, rebuild: false };
+    let door = Door { patience: whole_build(&plugin.config), watched: false, settles: false, rebuild: false };
     for _ in 0..LEASE_TRIES {
         let ready = provision::ensure(&work, &door)?;
         if let Some(lease) = provision::lease(&ready.sealed) {
@@ -107,7 +107,7 @@ fn chosen<'a>(plugin: &'a Plugin, typed: &Typed) -> Result<Vec<&'a Environment>>
 }
 
 fn sync(plugin: &Plugin, typed: &Typed) -> Result<()> {
-    let door = Door { patience: whole_build(&plugin.config), watched: true, rebuild: typed.rebuild };
+    let door = Door { patience: whole_build(&plugin.config), watched: true, settles: true, rebuild: typed.rebuild };
     let environments = chosen(plugin, typed)?;
     if environments.is_empty() {
         output::note(&format!("{} has no manifest, so there is nothing to install", plugin.name));

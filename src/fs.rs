@@ -19,7 +19,7 @@ mod os;
 #[path = "fs_windows.rs"]
 mod os;
 
-pub use os::{link_directory, validator};
+pub use os::{HAS_LINKS, create_private_directory, link_directory, validator};
 
 /// The largest manifest, lock or state file that is read, in bytes.
 pub const MAX_FILE: u64 = 64 * 1024 * 1024;

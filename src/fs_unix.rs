@@ -16,6 +16,18 @@ pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
     Ok(File::from(file))
 }
 
+/// Whether directories can be linked.
+pub const HAS_LINKS: bool = true;
+
+/// Creates a directory that only its owner can look into.
+///
+/// # Errors
+/// The name is taken, or the parent cannot be written.
+pub fn create_private_directory(path: &Path) -> crate::error::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).create(path).map_err(|e| super::failed("create", path, &e))
+}
+
 /// The validator of a file, links followed; `None` when it is gone.
 pub fn validator(path: &Path) -> Option<Validator> {
     let m = std::fs::metadata(path).ok()?;

@@ -16,6 +16,17 @@ pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Whether directories can be linked.
+pub const HAS_LINKS: bool = false;
+
+/// Creates a directory; the user's profile, where data lies, is the user's alone.
+///
+/// # Errors
+/// The name is taken, or the parent cannot be written.
+pub fn create_private_directory(path: &Path) -> crate::error::Result<()> {
+    std::fs::create_dir(path).map_err(|e| super::failed("create", path, &e))
+}
+
 /// The validator of a file, links followed; `None` when it is gone.
 pub fn validator(path: &Path) -> Option<Validator> {
     let m = std::fs::metadata(path).ok()?;

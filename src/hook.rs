@@ -26,7 +26,7 @@ pub fn session_start(place: Result<Place>) {
 }
 
 fn make_ready(plugin: &Plugin) -> Vec<String> {
-    let door = Door { patience: patience(plugin), watched: false, rebuild: false };
+    let door = Door { patience: patience(plugin), watched: false, settles: true, rebuild: false };
     match plugin.environments.as_slice() {
         [only] => report(plugin, only, &door).into_iter().collect(),
         several => std::thread::scope(|scope| {

@@ -1,10 +1,10 @@
 //! The log of one build: everything the installers say, credentials redacted, the last ten kept.
 
+use crate::credentials::redact;
 use crate::error::Result;
 use crate::fs;
 use crate::output::harmless;
 use crate::process::Terminal;
-use crate::requirements::redact;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};

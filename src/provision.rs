@@ -28,6 +28,8 @@ pub struct Door {
     pub patience: Duration,
     /// Whether a person watches: waits are announced, installers show their progress, failures are no reason not to try.
     pub watched: bool,
+    /// Whether the generation that fits becomes the current one, and the stable links are led to it.
+    pub settles: bool,
     /// Build even if an environment fits.
     pub rebuild: bool,
 }
@@ -48,8 +50,8 @@ pub struct Ready {
 /// # Errors
 /// It cannot be made ready, and there is no earlier one to serve.
 pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
-    if let (Decision::Reuse { sealed, refresh: false }, false) = (work.decide(), door.rebuild) {
-        return Ok(Ready { sealed: *sealed, stale: None, built: false });
+    if let Some(sealed) = ready(work, door).filter(|sealed| !door.settles || work.is_settled(sealed)) {
+        return Ok(Ready { sealed, stale: None, built: false });
     }
     match Wait::begin(work, door).and_then(Wait::finish) {
         Ok((sealed, built)) => Ok(Ready { sealed, stale: None, built }),
@@ -57,6 +59,14 @@ pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
             Some(sealed) => Ok(Ready { sealed, stale: Some(error), built: false }),
             None => Err(error),
         },
+    }
+}
+
+/// The generation that fits and needs nothing written.
+fn ready(work: &Work<'_>, door: &Door) -> Option<Sealed> {
+    match work.decide() {
+        Decision::Reuse { sealed, refresh: false } if !door.rebuild => Some(*sealed),
+        _ => None,
     }
 }
 
@@ -89,7 +99,8 @@ impl<'a> Wait<'a> {
         work.check_place()?;
         // Before anything is written: what cannot be built leaves no trace. Whoever builds already knows that it can.
         let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
-        let plan = if building { None } else { Some(Plan::make(work)?) };
+        let fits = ready(work, door).is_some();
+        let plan = if building || fits { None } else { Some(Plan::make(work)?) };
         work.store.create()?;
         Ok(Self { work, door, plan, since: now_ms(), began: Instant::now(), builders: 0, announced: !door.watched })
     }
@@ -110,8 +121,8 @@ impl<'a> Wait<'a> {
             }
             std::thread::sleep(TICK);
             // A builder still holds the lock when its result is there already: it sweeps after publishing.
-            if let (Decision::Reuse { sealed, refresh: false }, false) = (self.work.decide(), self.door.rebuild) {
-                return Ok((*sealed, true));
+            if let Some(sealed) = ready(self.work, self.door) {
+                return Ok((sealed, true));
             }
         }
     }
@@ -121,6 +132,10 @@ impl<'a> Wait<'a> {
         if let (Decision::Reuse { sealed, refresh }, false) = (self.work.decide(), self.door.rebuild) {
             if refresh {
                 self.work.store.refresh(&sealed.entry)?;
+            }
+            if self.door.settles && !self.work.is_settled(&sealed) {
+                self.work.store.publish(sealed.entry.clone())?;
+                self.work.link(&sealed)?;
             }
             return Ok(Some((*sealed, self.builders > 0)));
         }

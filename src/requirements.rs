@@ -1,12 +1,11 @@
 //! pip's requirements files: what they include, and what their lines ask for.
-//!
-//! The format is the one of <https://pip.pypa.io/en/stable/reference/requirements-file-format/>, in the cases that the
-//! page leaves open as pip's own `req_file.py` reads it.
 
+use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
+use crate::requirement_line::{Flag, Line, Named, is_prefixed, local_place, shown};
+use crate::requirement_text::{each_joined_line, without_comment};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -144,10 +143,6 @@ impl Include {
     }
 }
 
-fn is_prefixed(text: &str, prefix: &str) -> bool {
-    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
 /// `path` seen from `directory`, without `.` and `..`; `None` when it leads out of the root.
 fn normalised(directory: &str, path: &str) -> Option<String> {
     let mut parts = Vec::new();
@@ -164,7 +159,7 @@ fn normalised(directory: &str, path: &str) -> Option<String> {
 /// The `-r` and `-c` of a file. This runs on every start, so only lines that can be one are taken apart.
 fn includes(source: &Source) -> Vec<Include> {
     let mut found = Vec::new();
-    each_joined_line(&decode(&source.bytes), &mut |line, text| {
+    each_joined_line(&source.bytes, &mut |line, text| {
         if may_include(text) {
             found.extend(includes_of(&source.label, line, without_comment(text)));
         }
@@ -250,7 +245,7 @@ impl Facts {
     /// Whether the requirement may be unpinned, as far as its own line tells.
     fn note_requirement(&mut self, item: &Item, line: &Line, subject: &str) -> bool {
         let has_hash = line.has("--hash") || subject.contains("#sha") || subject.contains("&sha");
-        let is_local = is_local(line, subject);
+        let is_local = line.is_local();
         self.any_hash |= has_hash;
         if !has_hash {
             self.unhashed.push(item.clone());
@@ -263,7 +258,7 @@ impl Facts {
 }
 
 fn each_entry(source: &Source, visit: &mut dyn FnMut(Item, &Line<'_>)) {
-    each_joined_line(&decode(&source.bytes), &mut |line, text| {
+    each_joined_line(&source.bytes, &mut |line, text| {
         let text = without_comment(text);
         let parsed = Line::parse(text);
         if !text.is_empty() && !parsed.is_include() {
@@ -288,10 +283,10 @@ pub(crate) struct Raw<'a> {
 
 /// Visits every logical line that is not empty.
 pub(crate) fn each_raw_line(source: &Source, visit: &mut dyn FnMut(&Raw<'_>)) {
-    each_joined_line(&decode(&source.bytes), &mut |number, text| {
+    each_joined_line(&source.bytes, &mut |number, text| {
         let text = without_comment(text);
         let line = Line::parse(text);
-        let local = line.subject().filter(|subject| is_local(&line, subject)).map(local_place);
+        let local = line.subject().filter(|_| line.is_local()).map(local_place);
         let links = line.flags.iter().filter(|flag| flag.name == "--find-links");
         let find_links = links.map(|flag| flag.value.clone()).collect();
         let names_index = line.has("--index-url") || line.has("--pypi-url");
@@ -301,413 +296,12 @@ pub(crate) fn each_raw_line(source: &Source, visit: &mut dyn FnMut(&Raw<'_>)) {
     });
 }
 
-/// The place in `name @ ./place[extra] ; marker`.
-fn local_place(subject: &str) -> &str {
-    let named = Named::parse(subject);
-    let (body, _) = split_marker(subject);
-    let place = named.rest.strip_prefix('@').map_or(body, str::trim);
-    place.split_once('[').map_or(place, |(path, _)| path).trim()
-}
-
-/// A line taken apart as pip does it: what precedes the first word with a hyphen is the requirement.
-struct Line<'a> {
-    requirement: &'a str,
-    flags: Vec<Flag>,
-}
-
-struct Flag {
-    name: &'static str,
-    value: String,
-}
-
-impl Flag {
-    fn is_include(&self) -> bool {
-        matches!(self.name, "--requirement" | "--constraint")
-    }
-}
-
-impl<'a> Line<'a> {
-    fn parse(text: &'a str) -> Self {
-        let (requirement, options) = text.split_at(options_start(text));
-        Self { requirement: requirement.trim(), flags: flags(options) }
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.flags.iter().any(|flag| flag.name == name)
-    }
-
-    /// The requirement, plain or editable; none on a line of options.
-    fn subject(&self) -> Option<&str> {
-        let editable = || self.flags.iter().find(|flag| flag.name == "--editable").map(|flag| flag.value.as_str());
-        if self.requirement.is_empty() { editable() } else { Some(self.requirement) }
-    }
-
-    /// Whether the line includes a file; beside a requirement pip ignores `-r`.
-    fn is_include(&self) -> bool {
-        self.subject().is_none() && self.flags.iter().any(Flag::is_include)
-    }
-}
-
-fn options_start(text: &str) -> usize {
-    let hyphens = text.match_indices('-').map(|(at, _)| at);
-    hyphens.into_iter().find(|&at| is_word_start(text, at)).unwrap_or(text.len())
-}
-
-fn is_word_start(text: &str, at: usize) -> bool {
-    text.get(..at).and_then(|before| before.chars().next_back()).is_none_or(char::is_whitespace)
-}
-
-/// The options of pip's requirements files, and whether each takes a value.
-const OPTIONS: &[(&str, Option<char>, bool)] = &[
-    ("--config-settings", Some('C'), true),
-    ("--constraint", Some('c'), true),
-    ("--editable", Some('e'), true),
-    ("--extra-index-url", None, true),
-    ("--find-links", Some('f'), true),
-    ("--global-option", None, true),
-    ("--hash", None, true),
-    ("--index-url", Some('i'), true),
-    ("--no-binary", None, true),
-    ("--no-index", None, false),
-    ("--only-binary", None, true),
-    ("--pre", None, false),
-    ("--prefer-binary", None, false),
-    ("--pypi-url", None, true),
-    ("--require-hashes", None, false),
-    ("--requirement", Some('r'), true),
-    ("--trusted-host", None, true),
-    ("--use-feature", None, true),
-];
-
-fn flags(text: &str) -> Vec<Flag> {
-    let mut found = Vec::new();
-    // What follows a bare `--` is no option any more.
-    let mut words = shell_words(text).into_iter().take_while(|word| word != "--");
-    while let Some(word) = words.next() {
-        let Some((name, takes_value, attached)) = option(&word) else { continue };
-        let value = match attached {
-            Some(value) => value,
-            None if takes_value => words.next().unwrap_or_default(),
-            None => String::new(),
-        };
-        found.push(Flag { name, value });
-    }
-    found
-}
-
-/// The option that a word is, and the value attached to it: `-rfile`, `--requirement=file`, `--req file`.
-fn option(word: &str) -> Option<(&'static str, bool, Option<String>)> {
-    if word.starts_with("--") {
-        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
-        let (name, _, takes_value) = *long_option(name)?;
-        return Some((name, takes_value, value));
-    }
-    let mut letters = word.strip_prefix('-')?.chars();
-    let letter = letters.next()?;
-    let (name, _, takes_value) = *OPTIONS.iter().find(|(_, short, _)| *short == Some(letter))?;
-    let value = letters.as_str();
-    Some((name, takes_value, (!value.is_empty()).then(|| value.to_owned())))
-}
-
-/// pip's option parser takes every prefix that fits one option only.
-fn long_option(name: &str) -> Option<&'static (&'static str, Option<char>, bool)> {
-    if let Some(exact) = OPTIONS.iter().find(|(long, ..)| *long == name) {
-        return Some(exact);
-    }
-    let mut fitting = OPTIONS.iter().filter(|(long, ..)| long.starts_with(name));
-    fitting.next().filter(|_| fitting.next().is_none())
-}
-
-/// Splits as a POSIX shell does, which is how pip splits options; an unclosed quote ends with the text.
-fn shell_words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (Some(open), c) if c == open => quote = None,
-            (None, '\\') => word.get_or_insert_default().extend(chars.next()),
-            (Some('"'), '\\') if matches!(chars.peek(), Some('"' | '\\')) => {
-                word.get_or_insert_default().extend(chars.next());
-            }
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
-}
-
-/// The name of a requirement, and what follows it.
-pub(crate) struct Named<'a> {
-    /// The requirement without its marker.
-    pub body: &'a str,
-    /// The name as it is written; empty for a path or a bare URL.
-    pub name: &'a str,
-    /// The names between the brackets.
-    pub extras: Vec<&'a str>,
-    /// The version specifiers, or `@` and a URL.
-    pub rest: &'a str,
-    /// What follows the semicolon.
-    pub marker: Option<&'a str>,
-}
-
-impl<'a> Named<'a> {
-    /// Takes a requirement apart as far as PEP 508 lets anyone without a grammar.
-    pub fn parse(text: &'a str) -> Self {
-        let (body, marker) = split_marker(text.trim());
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let (name, tail) = body.split_at(body.find(|c| !is_name(c)).unwrap_or(body.len()));
-        let tail = tail.trim_start();
-        let bracketed = tail.strip_prefix('[').and_then(|inner| inner.split_once(']'));
-        let (inner, rest) = bracketed.unwrap_or(("", tail));
-        let extras = inner.split(',').map(str::trim).filter(|extra| !extra.is_empty()).collect();
-        Self { body, name, extras, rest: rest.trim(), marker }
-    }
-
-    /// The name in the form in which names are compared.
-    pub fn normalised_name(&self) -> String {
-        normalised_name(self.name)
-    }
-
-    fn is_url(&self) -> bool {
-        self.rest.starts_with('@') || self.rest.contains("://")
-    }
-
-    fn is_pinned(&self) -> bool {
-        let clauses = self.rest.trim_matches(['(', ')']);
-        let is_exact = |clause: &str| clause.starts_with("==") && (clause.starts_with("===") || !clause.ends_with('*'));
-        self.is_url() || clauses.split(',').any(|clause| is_exact(clause.trim()))
-    }
-}
-
-/// A URL may contain semicolons, so its marker needs whitespace around one.
-fn split_marker(text: &str) -> (&str, Option<&str>) {
-    let at = if text.contains("://") {
-        text.find(" ;").map(|at| at + 1).or_else(|| text.find("; "))
-    } else {
-        text.find(';')
-    };
-    let split = at.and_then(|at| Some((text.get(..at)?.trim(), text.get(at + 1..)?.trim())));
-    split.map_or((text, None), |(body, marker)| (body, Some(marker)))
-}
-
-/// A package, extra or group name as PEP 503 compares it: lower case, each run of `-`, `_` and `.` one hyphen.
-pub(crate) fn normalised_name(name: &str) -> String {
-    let mut result = String::with_capacity(name.len());
-    for c in name.trim().chars() {
-        match c {
-            '-' | '_' | '.' if result.ends_with('-') => {}
-            '-' | '_' | '.' => result.push('-'),
-            c => result.push(c.to_ascii_lowercase()),
-        }
-    }
-    result
-}
-
-/// Whether pip looks for the requirement in the file system.
-fn is_local(line: &Line, subject: &str) -> bool {
-    const ARCHIVES: &[&str] = &[".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz"];
-    let (body, _) = split_marker(subject);
-    let named = Named::parse(subject);
-    let place = named.rest.strip_prefix('@').map_or(body, str::trim);
-    if place.contains("://") || is_prefixed(place, "git+") {
-        return is_prefixed(place, "file:");
-    }
-    let path = place.split_once('[').map_or(place, |(path, _)| path).trim();
-    let is_archive = ARCHIVES.iter().any(|ending| path.ends_with(ending));
-    let is_editable = line.requirement.is_empty();
-    is_editable || is_archive || path.starts_with('.') || path.contains(['/', '\\']) || is_prefixed(path, "file:")
-}
-
-/// The text as it may be shown: on one line, without credentials.
-fn shown(text: &str) -> String {
-    redact(&collapsed(text))
-}
-
-/// The words of a text, with one space between them.
-pub(crate) fn collapsed(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !result.is_empty() {
-            result.push(' ');
-        }
-        result.push_str(word);
-    }
-    result
-}
-
-/// Replaces the user and password (or token) of every URL in `text` by `****`.
-pub fn redact(text: &str) -> String {
-    let mut result = String::with_capacity(text.len());
-    text.split_inclusive(char::is_whitespace).for_each(|word| redact_word(word, &mut result));
-    result
-}
-
-fn redact_word(word: &str, result: &mut String) {
-    let last = word.rfind('@');
-    let mut rest = word;
-    let mut from = 0;
-    while let Some((before, after)) = rest.split_once("://") {
-        result.push_str(before);
-        result.push_str("://");
-        from += before.len() + 3;
-        rest = after;
-        let secret = secret_length(rest, last.and_then(|last| last.checked_sub(from)));
-        if let Some(shorter) = secret.and_then(|length| rest.get(length..)) {
-            result.push_str("****");
-            from += rest.len() - shorter.len();
-            rest = shorter;
-        }
-    }
-    result.push_str(rest);
-}
-
-/// The length of the credentials with which `rest`, a URL without its scheme, begins; `last` is its last `@`.
-fn secret_length(rest: &str, last: Option<usize>) -> Option<usize> {
-    let last = last?;
-    let authority = rest.find(['/', '?', '#', '"']).and_then(|end| rest.get(..end)).unwrap_or(rest);
-    if let Some(at) = authority.rfind('@') {
-        return Some(at);
-    }
-    // Where a port should stand and none does, a password holds a character that it should have escaped.
-    let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':')?.1;
-    port.contains(|c: char| !c.is_ascii_digit()).then_some(last)
-}
-
-/// Calls `visit` with the number and text of each line, continuation lines joined, comments still in place.
-///
-/// As in pip: a comment line is never continued, ends a continuation, and an ordinary line may be continued from
-/// within its comment.
-fn each_joined_line(text: &str, visit: &mut dyn FnMut(usize, &str)) {
-    let mut joined = String::new();
-    let mut start = None;
-    for (index, line) in (PhysicalLines { rest: text }).enumerate() {
-        let is_comment = line.trim_start().starts_with('#');
-        if line.ends_with('\\') && !is_comment {
-            start.get_or_insert(index + 1);
-            joined.push_str(line.trim_matches('\\'));
-        } else if let Some(number) = start.take() {
-            // The space keeps the comment a comment: it may follow a word directly now.
-            joined.push_str(if is_comment { " " } else { "" });
-            joined.push_str(line);
-            visit(number, &joined);
-            joined.clear();
-        } else {
-            visit(index + 1, line);
-        }
-    }
-    if let Some(number) = start {
-        visit(number, &joined);
-    }
-}
-
-/// The line up to a `#` that begins it or follows whitespace.
-fn without_comment(line: &str) -> &str {
-    let mut hashes = line.match_indices('#').map(|(at, _)| at);
-    let end = hashes.find(|&at| is_word_start(line, at)).unwrap_or(line.len());
-    line.get(..end).unwrap_or(line).trim()
-}
-
-/// The lines of a text, split where Python's `str.splitlines` splits.
-struct PhysicalLines<'a> {
-    rest: &'a str,
-}
-
-impl<'a> Iterator for PhysicalLines<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let (end, width) = line_end(self.rest.as_bytes());
-        let line = self.rest.get(..end)?;
-        self.rest = self.rest.get(end + width..).unwrap_or_default();
-        Some(line)
-    }
-}
-
-/// Where the line ends, and how many bytes end it.
-fn line_end(bytes: &[u8]) -> (usize, usize) {
-    for (at, &byte) in bytes.iter().enumerate() {
-        let width = match byte {
-            b'\n' | 0x0B | 0x0C | 0x1C..=0x1E => 1,
-            b'\r' => 1 + usize::from(bytes.get(at + 1) == Some(&b'\n')),
-            0xC2 if bytes.get(at + 1) == Some(&0x85) => 2,
-            0xE2 if matches!(bytes.get(at + 1..at + 3), Some([0x80, 0xA8 | 0xA9])) => 3,
-            _ => continue,
-        };
-        return (at, width);
-    }
-    (bytes.len(), 0)
-}
-
-/// The text of a file, as pip decodes it: by its byte order mark, by its `coding:` comment, as UTF-8. What is none of
-/// these is taken for Latin-1, in which every byte is a character: pip would ask the locale, which is not content.
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    match bytes {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest),
-        [0xFF, 0xFE, 0, 0, rest @ ..] => utf32(rest, u32::from_le_bytes),
-        [0, 0, 0xFE, 0xFF, rest @ ..] => utf32(rest, u32::from_be_bytes),
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        _ if is_declared_latin1(bytes) => latin1(bytes),
-        _ => std::str::from_utf8(bytes).map_or_else(|_| latin1(bytes), Cow::Borrowed),
-    }
-}
-
-fn latin1(bytes: &[u8]) -> Cow<'static, str> {
-    bytes.iter().map(|&byte| char::from(byte)).collect::<String>().into()
-}
-
-fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Cow<'static, str> {
-    let (units, _) = bytes.as_chunks();
-    let chars = char::decode_utf16(units.iter().map(|&bytes| unit(bytes)));
-    chars.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into()
-}
-
-fn utf32(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> Cow<'static, str> {
-    let (units, _) = bytes.as_chunks();
-    let chars = units.iter().map(|&bytes| char::from_u32(unit(bytes)).unwrap_or(char::REPLACEMENT_CHARACTER));
-    chars.collect::<String>().into()
-}
-
-/// Whether one of the first two lines is a comment with `coding: latin-1`, or another name of it (PEP 263).
-fn is_declared_latin1(bytes: &[u8]) -> bool {
-    const NAMES: &[&str] = &["latin-1", "latin1", "l1", "iso-8859-1", "iso8859-1", "8859", "cp819"];
-    let lines = bytes.splitn(3, |&byte| byte == b'\n').take(2);
-    let mut comments = lines.filter(|line| line.first() == Some(&b'#'));
-    comments.find_map(coding).is_some_and(|name| NAMES.contains(&name.to_lowercase().replace('_', "-").as_str()))
-}
-
-fn coding(line: &[u8]) -> Option<String> {
-    let start = line.windows(7).position(|window| matches!(window, b"coding:" | b"coding="))?;
-    let value = line.get(start + 7..)?.trim_ascii_start();
-    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    Some(value.iter().take_while(is_name).map(|&byte| char::from(byte)).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn closure(text: &str) -> Closure {
         Closure { sources: vec![Source { label: "requirements.txt".into(), bytes: text.as_bytes().to_vec() }] }
-    }
-
-    fn items(text: &str) -> Vec<(usize, String)> {
-        closure(text).items().into_iter().map(|item| (item.line, item.text)).collect()
-    }
-
-    fn texts(bytes: &[u8]) -> Vec<String> {
-        let closure = Closure { sources: vec![Source { label: "r.txt".into(), bytes: bytes.to_vec() }] };
-        closure.items().into_iter().map(|item| item.text).collect()
     }
 
     fn names(items: &[Item]) -> Vec<&str> {
@@ -736,72 +330,6 @@ mod tests {
         assert_eq!(error.causes.len(), 2, "{error}");
         assert!(error.hint.is_some());
         error
-    }
-
-    #[test]
-    fn a_comment_needs_a_space_before_the_hash() {
-        let text = "a # x\n#b\n  # c\nd#egg=d\ne\t#f #g";
-        assert_eq!(items(text), [(1, "a".into()), (4, "d#egg=d".into()), (5, "e".into())]);
-    }
-
-    #[test]
-    fn a_backslash_at_the_end_continues_the_line() {
-        let hashed = "a==1 \\\n  --hash=sha256:0 \\\n  --hash=sha256:1\nb";
-        assert_eq!(items(hashed), [(1, "a==1 --hash=sha256:0 --hash=sha256:1".into()), (4, "b".into())]);
-        assert_eq!(items("a\\\nb\n"), [(1, "ab".into())]);
-        assert_eq!(items("a \\ \nb"), [(1, "a \\".into()), (2, "b".into())]);
-        assert_eq!(items("a \\"), [(1, "a".into())]);
-    }
-
-    #[test]
-    fn a_comment_line_is_not_continued_and_ends_a_continuation() {
-        assert_eq!(items("# x \\\na"), [(2, "a".into())]);
-        assert_eq!(items("a\\\n# x \\\nb"), [(1, "a".into()), (3, "b".into())]);
-    }
-
-    #[test]
-    fn a_comment_behind_a_requirement_swallows_its_continuation() {
-        assert_eq!(items("a # x \\\nb\nc"), [(1, "a".into()), (3, "c".into())]);
-    }
-
-    #[test]
-    fn every_line_end_that_python_knows_ends_a_line() {
-        let expected = [(1, "a".into()), (2, "b".into()), (3, "c".into())];
-        assert_eq!(items("a\r\nb\r\nc\r\n"), expected);
-        assert_eq!(items("a\rb\rc"), expected);
-        assert_eq!(items("a\u{85}b\u{2028}c\u{c}"), expected);
-        assert_eq!(items("a \\\r\nb"), [(1, "a b".into())]);
-    }
-
-    #[test]
-    fn whitespace_is_collapsed_and_variables_stay_as_they_are() {
-        assert_eq!(items("  a  >= 1 ;\tpython_version<'3'  "), [(1, "a >= 1 ; python_version<'3'".into())]);
-        assert_eq!(items("--index-url https://${HOST}/simple"), [(1, "--index-url https://${HOST}/simple".into())]);
-    }
-
-    #[test]
-    fn a_file_is_decoded_as_pip_decodes_it() {
-        assert_eq!(texts(b"\xEF\xBB\xBFa\n"), ["a"]);
-        let wide = |bytes: fn(u16) -> [u8; 2]| "\u{FEFF}a\né\n".encode_utf16().flat_map(bytes).collect::<Vec<_>>();
-        assert_eq!(texts(&wide(u16::to_le_bytes)), ["a", "é"]);
-        assert_eq!(texts(&wide(u16::to_be_bytes)), ["a", "é"]);
-        let wider: Vec<_> = "\u{FEFF}a\nb".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
-        assert_eq!(texts(&wider), ["a", "b"]);
-        assert_eq!(texts("a-é".as_bytes()), ["a-é"]);
-    }
-
-    #[test]
-    fn a_coding_comment_in_the_first_two_lines_is_believed() {
-        assert_eq!(texts(b"# -*- coding: latin-1 -*-\n./\xC3\xA9"), ["./Ã©"]);
-        assert_eq!(texts(b"#\n# vim: set fileencoding=ISO_8859-1 :\n./\xE9"), ["./é"]);
-        assert_eq!(texts(b"#\n#\n# coding: latin-1\n./\xC3\xA9"), ["./é"]);
-        assert_eq!(texts(b"# coding: utf-8\n./\xC3\xA9"), ["./é"]);
-    }
-
-    #[test]
-    fn bytes_that_are_no_utf8_do_not_stop_the_reading() {
-        assert_eq!(texts(b"a\n\xFF\xFF\n"), ["a", "ÿÿ"]);
-        assert_eq!(texts(b"\xFF\xFEa\0\0\xD8b"), ["a\u{FFFD}"]);
     }
 
     #[test]
@@ -952,45 +480,5 @@ mod tests {
         assert_eq!(names(&facts.extra_indexes), ["--extra-index-url https://h"]);
         assert!(closure("--require-hashes").facts().any_hash);
         assert!(!closure("a==1").facts().any_hash);
-    }
-
-    #[test]
-    fn credentials_are_redacted_in_every_url() {
-        let redacted = [
-            ("-i https://me:pw@h/s -f https://tok@h", "-i https://****@h/s -f https://****@h"),
-            ("git+https://tok:x-oauth@h/r@v1#egg=r", "git+https://****@h/r@v1#egg=r"),
-            ("a @ https://${USER}:${PASS}@h/a.whl", "a @ https://****@h/a.whl"),
-            ("https://a:b@c:d@h/", "https://****@h/"),
-            ("https://h/a@1 x@y", "https://h/a@1 x@y"),
-            ("https://h:8080/a@1", "https://h:8080/a@1"),
-            ("https://[::1]:8080/a@1", "https://[::1]:8080/a@1"),
-            ("https://me:p/w@h/s", "https://****@h/s"),
-            ("https://me:p#w@h/s\nhttps://me@h", "https://****@h/s\nhttps://****@h"),
-            ("'https://a@x','https://b@y'", "'https://****@x','https://****@y'"),
-            ("https://é:é@h/é", "https://****@h/é"),
-            ("://@", "://****@"),
-            ("://", "://"),
-        ];
-        for (text, expected) in redacted {
-            assert_eq!(redact(text), expected);
-        }
-        assert_eq!(items("-i https://me:pw@h/s"), [(1, "-i https://****@h/s".into())]);
-    }
-
-    #[test]
-    fn a_redacted_text_stays_as_it_is() {
-        let once = redact("https://me:p/w@h/s git+https://t@h");
-        assert_eq!(redact(&once), once);
-    }
-
-    #[test]
-    fn a_requirement_is_taken_apart() {
-        let named = Named::parse("Foo_Bar [a, b-c] (>=1) ; python_version < '4'");
-        assert_eq!((named.name, named.rest, named.marker), ("Foo_Bar", "(>=1)", Some("python_version < '4'")));
-        assert_eq!(named.extras, ["a", "b-c"]);
-        assert_eq!(named.normalised_name(), "foo-bar");
-        let url = Named::parse("x @ https://h/a;b ; os_name == 'nt'");
-        assert_eq!((url.rest, url.marker), ("@ https://h/a;b", Some("os_name == 'nt'")));
-        assert_eq!(normalised_name("A__.-b"), "a-b");
     }
 }

@@ -82,6 +82,8 @@ pub struct Sealed {
     pub receipt: Receipt,
     /// Its interpreter as it was when it last said who it is.
     pub entry: Entry,
+    /// Whether it is the current one.
+    pub current: bool,
 }
 
 /// Milliseconds since 1970.
@@ -143,10 +145,10 @@ impl Store {
     /// The generations the profile names that are sealed, the current one first.
     pub fn sealed(&self) -> impl Iterator<Item = Sealed> + '_ {
         let entries = self.profile().map(|profile| profile.generations).unwrap_or_default();
-        entries.into_iter().filter_map(|entry| {
+        entries.into_iter().enumerate().filter_map(|(index, entry)| {
             let generation = self.generation(&entry.generation)?;
             let receipt = generation.receipt()?;
-            Some(Sealed { generation, receipt, entry })
+            Some(Sealed { generation, receipt, entry, current: index == 0 })
         })
     }
 

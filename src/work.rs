@@ -1,13 +1,13 @@
 //! One environment of a plugin: what it asks for, what is there, and whether that fits.
 
 use crate::backend::{self, Need};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
 use crate::fs;
 use crate::generation::BaseInterpreter;
 use crate::interpreter;
 use crate::manifest::Manifest;
-use crate::plugin::{Environment, Plugin, data_inside};
+use crate::plugin::{Environment, MAIN, Plugin, data_inside};
 use crate::reason::{InterpreterState, Reason, misfit};
 use crate::store::{Failure, Sealed, Store};
 use std::path::{Path, PathBuf};
@@ -102,6 +102,38 @@ impl<'a> Work<'a> {
         let place = &self.plugin.place;
         let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
         if fs::resolved(existing).starts_with(fs::resolved(&place.root)) { Err(data_inside(place)) } else { Ok(()) }
+    }
+
+    /// Whether a generation that fits is the current one, and the stable links lead to it. They follow whoever began
+    /// a session last, and a builder may have been killed before it made them.
+    pub fn is_settled(&self, sealed: &Sealed) -> bool {
+        let leads = |(target, link): (PathBuf, PathBuf)| match fs::link_target(&link) {
+            Some(old) => old == target,
+            None => !fs::HAS_LINKS || fs::is_taken(&link),
+        };
+        sealed.current && self.links(sealed).into_iter().all(leads)
+    }
+
+    /// Keeps `DATA/venv` and `DATA/site-packages` on a generation, for a `.mcp.json` that names them.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn link(&self, sealed: &Sealed) -> Result<()> {
+        for (target, link) in self.links(sealed) {
+            let failed = |e| Error::new(Kind::Io, format!("link `{}`", link.display())).because(e);
+            fs::link_directory(&target, &link).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The stable links, which only the plugin's own environment has, and where they lead.
+    fn links(&self, sealed: &Sealed) -> Vec<(PathBuf, PathBuf)> {
+        if self.environment.name != MAIN {
+            return Vec::new();
+        }
+        let data = &self.plugin.place.data;
+        let site_packages = sealed.generation.site_packages(&sealed.receipt.interpreter.identity);
+        vec![(sealed.generation.prefix(), data.join("venv")), (site_packages, data.join("site-packages"))]
     }
 
     /// What an installer is asked to serve.

@@ -39,6 +39,26 @@ fn write_file(directory: &Path, label: &str, content: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The project to show to uv: a copy in which it finds what the project says and nothing that lies above the plugin.
+/// Where the project speaks of places relative to itself, it is the plugin's own directory.
+///
+/// # Errors
+/// The copy cannot be written.
+pub fn project(need: &Need<'_>, generation: &Generation) -> Result<PathBuf> {
+    let label = Path::new(&need.manifest.label);
+    let own = need.root.join(label.parent().unwrap_or(Path::new("")));
+    let Some(project) = need.manifest.project().filter(|project| !project.needs_its_place()) else {
+        return Ok(own);
+    };
+    let copy = generation.scratch().join("project");
+    fs::create_directory(&copy)?;
+    fs::write(&copy.join("pyproject.toml"), project.text())?;
+    if let (Format::UvLock, [lock]) = (need.manifest.format, need.manifest.sources()) {
+        fs::write(&copy.join("uv.lock"), &lock.bytes)?;
+    }
+    Ok(copy)
+}
+
 /// Whether a file of the manifest names an index of its own.
 pub fn names_index(manifest: &Manifest) -> bool {
     let mut names = false;

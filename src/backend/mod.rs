@@ -103,7 +103,7 @@ impl Backend {
     /// # Errors
     /// uv cannot be fetched.
     pub fn prepare(self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Self> {
-        fs::create_directory(&generation.scratch())?;
+        fs::create_private_directory(&generation.scratch())?;
         fs::write(&generation.scratch().join("uv.toml"), b"")?;
         match self {
             Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session).map(Backend::Uv),

@@ -60,13 +60,13 @@ impl Uv {
     /// What it needs cannot be written.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         match need.manifest.format {
-            Format::UvLock => Ok(self.sync_lock(need, generation)),
-            Format::Pyproject if has_sources(need) => Ok(self.install_project(need, generation)),
+            Format::UvLock => self.sync_lock(need, generation),
+            Format::Pyproject if has_sources(need) => self.install_project(need, generation),
             Format::Pylock => Ok(self.pip_install(generation).arg("-r").arg(need.root.join(&need.manifest.label))),
             Format::Requirements => self.install_files(self.pip_install(generation), need, generation),
             Format::Pyproject => {
                 // Not the file itself: to read it uv may run the plugin's own build, which writes beside it.
-                let job = self.pip_install(generation).arg("--project").arg(directory_of(need));
+                let job = self.pip_install(generation).arg("--project").arg(handover::project(need, generation)?);
                 self.install_files(job, need, generation)
             }
         }
@@ -85,9 +85,10 @@ impl Uv {
     }
 
     /// The project's own `[tool.uv]` counts, so the project is named; its code is never installed.
-    fn install_project(&self, need: &Need<'_>, generation: &Generation) -> Job {
-        let file = need.root.join(&need.manifest.label);
-        let job = self.pip_install(generation).arg("--project").arg(directory_of(need)).arg("-r").arg(&file);
+    fn install_project(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+        let directory = handover::project(need, generation)?;
+        let file = directory.join("pyproject.toml");
+        let job = self.pip_install(generation).arg("--project").arg(&directory).arg("-r").arg(&file);
         let extras = need.manifest.extras.iter().flat_map(|extra| ["--extra", extra]);
         let groups = need.manifest.groups.iter().flat_map(|group| {
             let mut named = file.clone().into_os_string();
@@ -95,24 +96,20 @@ impl Uv {
             named.push(group);
             [OsString::from("--group"), named]
         });
-        job.args(extras).args(groups)
+        Ok(job.args(extras).args(groups))
     }
 
-    fn sync_lock(&self, need: &Need<'_>, generation: &Generation) -> Job {
+    fn sync_lock(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         let job = self.job(generation).set("UV_PROJECT_ENVIRONMENT", generation.prefix());
         let job = job.args(["sync", "--frozen", "--no-install-workspace", "--no-default-groups", "--project"]);
-        let job = job.arg(directory_of(need)).arg("--python").arg(generation.python());
+        let job = job.arg(handover::project(need, generation)?).arg("--python").arg(generation.python());
         let Manifest { extras, groups, .. } = need.manifest;
-        job.args(extras.iter().flat_map(|e| ["--extra", e])).args(groups.iter().flat_map(|g| ["--group", g]))
+        Ok(job.args(extras.iter().flat_map(|e| ["--extra", e])).args(groups.iter().flat_map(|g| ["--group", g])))
     }
 }
 
 fn has_sources(need: &Need<'_>) -> bool {
     need.manifest.project().is_some_and(Pyproject::uses_uv_sources)
-}
-
-fn directory_of(need: &Need<'_>) -> PathBuf {
-    need.root.join(&need.manifest.label).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 /// uv writes its version into every environment it makes.

@@ -1,0 +1,146 @@
+//! `[tool.uv]`: what of it decides what is installed.
+//!
+//! Its keys are described at <https://docs.astral.sh/uv/reference/settings/>.
+
+use crate::toml_section::strings;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeSet;
+use toml::{Table, Value};
+
+/// The keys of `[tool.uv]` that decide what is installed.
+const UV_KEYS: &[&str] = &[
+    "conflicts",
+    "constraint-dependencies",
+    "default-groups",
+    "dependency-groups",
+    "dependency-metadata",
+    "environments",
+    "exclude-dependencies",
+    "extra-index-url",
+    "find-links",
+    "fork-strategy",
+    "index",
+    "index-strategy",
+    "index-url",
+    "no-index",
+    "no-sources",
+    "override-dependencies",
+    "package",
+    "pip",
+    "prerelease",
+    "required-environments",
+    "resolution",
+    "sources",
+];
+
+/// Families of such keys: all that begin like this.
+const UV_PREFIXES: &[&str] =
+    &["build-constraint", "config-settings", "exclude-newer", "extra-build", "no-binary", "no-build", "no-sources"];
+
+/// Keys of `[tool.uv]` whose order means nothing.
+const UV_SETS: &[&str] = &[
+    "build-constraint-dependencies",
+    "constraint-dependencies",
+    "default-groups",
+    "exclude-dependencies",
+    "no-binary-package",
+    "no-build-package",
+    "override-dependencies",
+];
+
+/// What decides what is installed, as JSON: equal values mean equal packages.
+pub(crate) fn relevant(uv: &Table) -> Map<String, Json> {
+    let is_relevant = |key: &str| UV_KEYS.contains(&key) || UV_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let chosen = uv.iter().filter(|(key, _)| is_relevant(key));
+    chosen
+        .map(|(key, value)| (key.clone(), if UV_SETS.contains(&key.as_str()) { set(value) } else { json(value) }))
+        .collect()
+}
+
+/// Whether it says where packages come from, which pip cannot follow.
+pub(crate) fn names_sources(uv: &Table) -> bool {
+    uv.get("sources").and_then(Value::as_table).is_some_and(|sources| !sources.is_empty())
+}
+
+/// Whether it says that packages lie beside the file: by a path, or as members of one workspace.
+pub(crate) fn names_neighbours(uv: &Table) -> bool {
+    let is_neighbour = |source: &Value| source.get("path").or(source.get("workspace")).is_some();
+    let any = |source: &Value| match source {
+        Value::Array(sources) => sources.iter().any(is_neighbour),
+        source => is_neighbour(source),
+    };
+    let sources = uv.get("sources").and_then(Value::as_table);
+    uv.get("workspace").is_some_and(Value::is_table) || sources.is_some_and(|sources| sources.values().any(any))
+}
+
+/// The requirements of `dev-dependencies`, `override-dependencies` and their like.
+pub(crate) fn dependencies(uv: &Table) -> Vec<String> {
+    let lists = uv.iter().filter(|(key, _)| key.ends_with("dependencies"));
+    lists.filter_map(|(_, value)| strings(value)).flatten().collect()
+}
+
+fn set(value: &Value) -> Json {
+    let Some(texts) = strings(value) else { return json(value) };
+    texts.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The recursion ends: [`crate::toml_text::parse`] bounds the depth.
+fn json(value: &Value) -> Json {
+    match value {
+        Value::String(text) => text.as_str().into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Boolean(truth) => (*truth).into(),
+        // As text, since JSON has neither dates nor infinities.
+        Value::Float(number) => number.to_string().into(),
+        Value::Datetime(moment) => moment.to_string().into(),
+        Value::Array(values) => values.iter().map(json).collect(),
+        Value::Table(table) => Json::Object(table.iter().map(|(key, value)| (key.clone(), json(value))).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uv(text: &str) -> Table {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn sources_are_seen_unless_empty() {
+        assert!(names_sources(&uv("[sources]\na = { path = 'x' }")));
+        assert!(!names_sources(&uv("[sources]")) && !names_sources(&uv("")));
+    }
+
+    #[test]
+    fn a_path_and_a_workspace_are_neighbours_and_an_address_is_none() {
+        let near = [
+            "[sources]\na = { path = 'x' }",
+            "[sources]\na = { path = '../x', editable = true }",
+            "[sources]\na = { workspace = true }",
+            "[sources]\nb = { index = 'i' }\na = [{ git = 'https://h/a', marker = 'm' }, { path = 'x' }]",
+            "[sources.a]\nworkspace = true",
+            "[workspace]",
+            "workspace = { members = ['x'] }",
+        ];
+        for text in near {
+            assert!(names_neighbours(&uv(text)), "{text}");
+        }
+        let far = [
+            "",
+            "[sources]",
+            "sources = 1",
+            "[sources]\npath = { git = 'https://h/a' }\nb = [{ index = 'i' }, { url = 'https://h/b.whl' }]",
+            "package = false",
+        ];
+        for text in far {
+            assert!(!names_neighbours(&uv(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_list_of_dependencies_is_read() {
+        let text = "dev-dependencies = ['a']\noverride-dependencies = ['b']\nno-build-package = ['c']";
+        assert_eq!(dependencies(&uv(text)), ["a", "b"]);
+    }
+}
