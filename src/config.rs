@@ -100,7 +100,8 @@ impl Reader<'_> {
 
     fn unknown(&self, other_keys: &[&str]) -> Error {
         let error = Error::new(Kind::ConfigInvalid, format!("read `{}`", self.place));
-        let error = error.because(format!("there is no key `{}`", self.key));
+        let place = self.key.rsplit_once('.').map_or(String::new(), |(table, _)| format!(" in `{table}`"));
+        let error = error.because(format!("there is no key `{}`{place}", self.name()));
         let known = Settings::KEYS.iter().chain(other_keys).copied();
         match nearest(self.name(), known) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
@@ -128,7 +129,8 @@ impl Reader<'_> {
             Some("auto") => Ok(Installer::Auto),
             Some("uv") => Ok(Installer::Uv),
             Some("pip") => Ok(Installer::Pip),
-            _ => Err(self.expected("`auto`, `uv` or `pip`")),
+            Some(other) => Err(self.expected(&format!("`auto`, `uv` or `pip`, and found `{other}`"))),
+            None => Err(self.expected("`auto`, `uv` or `pip`")),
         }
     }
 

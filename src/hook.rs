@@ -20,7 +20,7 @@ pub fn session_start(place: Result<Place>) {
         Err(error) => vec![format!("plugdeps: {}", error.sentence())],
     };
     if !messages.is_empty() {
-        let message = serde_json::json!({ "systemMessage": messages.join("\n") });
+        let message = serde_json::json!({ "systemMessage": output::harmless(&messages.join("\n")) });
         output::data(&format!("{message}\n"));
     }
 }

@@ -60,10 +60,8 @@ fn is_python_script(program: &Path, generation: &Generation) -> bool {
         return false;
     }
     let head = fs::head(program, 4096);
-    let (first, rest) = head.split_at(head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len()));
     let prefix = generation.prefix().into_os_string().into_encoded_bytes();
-    let names_it = first.windows(prefix.len()).any(|window| window == prefix);
-    names_it || rest.starts_with(b"\n'''exec' ")
+    head[2..].trim_ascii_start().starts_with(&prefix) || head.starts_with(b"#!/bin/sh\n'''exec' ")
 }
 
 /// The program that a name means in an environment: its interpreter, one of its scripts, or one on PATH.

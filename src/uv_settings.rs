@@ -64,6 +64,19 @@ pub(crate) fn names_sources(uv: &Table) -> bool {
 
 /// Whether it says that packages lie beside the file: by a path, or as members of one workspace.
 pub(crate) fn names_neighbours(uv: &Table) -> bool {
+    has_neighbouring_source(uv) || has_neighbouring_index(uv)
+}
+
+/// An index or a list of links that is a directory, and not an absolute one.
+fn has_neighbouring_index(uv: &Table) -> bool {
+    let is_near = |text: &str| !text.contains("://") && !text.starts_with('/');
+    let links = uv.get("find-links").and_then(strings).unwrap_or_default();
+    let indexes = uv.get("index").and_then(Value::as_array).into_iter().flatten();
+    let urls = indexes.filter_map(|index| index.get("url").and_then(Value::as_str));
+    links.iter().map(String::as_str).chain(urls).any(is_near)
+}
+
+fn has_neighbouring_source(uv: &Table) -> bool {
     let is_neighbour = |source: &Value| source.get("path").or(source.get("workspace")).is_some();
     let any = |source: &Value| match source {
         Value::Array(sources) => sources.iter().any(is_neighbour),

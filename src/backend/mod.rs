@@ -14,7 +14,7 @@ use crate::fs;
 use crate::generation::{BaseInterpreter, Generation};
 use crate::interpreter::{FOREIGN, Rejection};
 use crate::log::{Log, last_lines};
-use crate::manifest::Manifest;
+use crate::manifest::{Format, Manifest};
 use crate::process::{Job, describe_end};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -127,10 +127,11 @@ impl Backend {
     /// # Errors
     /// The installer failed.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
-        session.step(&match self {
+        let job = match self {
             Backend::Uv(uv) => uv.install_packages(need, generation)?,
             Backend::Pip(pip) | Backend::UvByPip(pip) => pip.install_packages(need, generation)?,
-        })
+        };
+        session.step(&job).map_err(|error| reconsider(error, need.manifest))
     }
 
     /// The installer and its version.
@@ -140,6 +141,19 @@ impl Backend {
             Backend::Pip(pip) | Backend::UvByPip(pip) => format!("pip {}", pip.version()),
         }
     }
+}
+
+/// Where the manifest names no hash, a hash that does not match is the index's own, of a download that went wrong.
+fn reconsider(mut error: Error, manifest: &Manifest) -> Error {
+    let has_hashes =
+        || !matches!(manifest.format, Format::Requirements | Format::Pyproject) || manifest.facts().any_hash;
+    if error.class == Some("hash-mismatch") && !has_hashes() {
+        let class = failure::by_code("damaged-download");
+        error.class = Some(class.code);
+        error.message = class.sentence.into();
+        error.hint = Some(class.hint.into());
+    }
+    error
 }
 
 /// What the steps of one build share.

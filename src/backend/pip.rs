@@ -111,7 +111,7 @@ impl Pip {
         } else {
             isolated(&generation.python(), generation).arg(self.alone(generation)?).arg("install")
         };
-        Ok(quiet(job))
+        quiet(job, generation)
     }
 
     /// An old pip runs in the environment itself, from a directory that shows it nothing but pip:
@@ -155,7 +155,7 @@ impl Pip {
         fs::write(&pin, UV_PIN.as_bytes())?;
         fs::create_directory(&need.tools)?;
         let staged = fs::create_unique_directory(&need.tools, &format!(".new-{}-", need.environment))?;
-        let job = quiet(isolated(&self.python, generation).args(["-m", "pip", "install"]));
+        let job = quiet(isolated(&self.python, generation).args(["-m", "pip", "install"]), generation)?;
         let job = job.args(["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target"]).arg(&staged);
         session.step(&job.arg("-r").arg(&pin))?;
         // Another environment's builder may have been first; its uv is the same.
@@ -166,14 +166,22 @@ impl Pip {
     }
 }
 
-/// Bytecode is left to the first start: compiling doubles the time until then. Nothing is asked, since nobody answers.
-fn quiet(job: Job) -> Job {
-    // Empty, not absent: an empty variable outranks the user's `pip.conf`, which may redirect as well.
-    let job = ["PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"].iter().fold(job, |job, name| job.set(name, ""));
+/// Settings that would send packages elsewhere; pip reads the last file it is told of, and takes empty values for none.
+const REDIRECT_NOTHING: &str = "[global]\ntarget=\nprefix=\nroot=\n[install]\ntarget=\nprefix=\nroot=\n";
+
+/// Nothing is asked, since nobody answers; nothing of the user's settings sends packages elsewhere. Bytecode is left
+/// to the first start: compiling doubles the time until then.
+fn quiet(job: Job, generation: &Generation) -> Result<Job> {
     let job = job.set("PIP_DRY_RUN", "0").set("PIP_NO_DEPS", "0").set("PIP_IGNORE_INSTALLED", "0");
     let job = job.set("PIP_USER", "0").set("PIP_NO_INPUT", "1").set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     let job = job.set("PIP_ROOT_USER_ACTION", "ignore").set("PIP_REQUIRE_VIRTUALENV", "0").set("NO_COLOR", "1");
-    job.args(["--no-compile", "--no-warn-script-location"])
+    let job = job.args(["--no-compile", "--no-warn-script-location"]);
+    if std::env::var_os("PIP_CONFIG_FILE").is_some() {
+        return Ok(job);
+    }
+    let settings = generation.scratch().join("pip.conf");
+    fs::write(&settings, REDIRECT_NOTHING.as_bytes())?;
+    Ok(job.set("PIP_CONFIG_FILE", settings))
 }
 
 fn needs_uv(need: &Need<'_>) -> bool {

@@ -337,7 +337,7 @@ fn sync_on_a_terminal_shows_the_progress_of_uv_live() {
 
 #[test]
 fn sync_on_a_terminal_shows_the_progress_of_pip_live() {
-    shows_progress_on_a_terminal("pip", "/3.0 MB ");
+    shows_progress_on_a_terminal("pip", "eta 0:00:01");
 }
 
 #[test]

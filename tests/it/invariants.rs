@@ -55,6 +55,16 @@ mod the_hook_and_run_are_two_doors_to_one_ensure {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_start_that_another_one_overtakes_looks_again_when_it_has_the_lock() {
+        let world = World::new(Installer::Uv);
+        let hook = delayed_before_its_first_lock(&world, &["session-start"]);
+        world.built();
+        hook.wait().ok().silent();
+        assert_eq!((world.plugin.builds(), world.plugin.generations().len()), (1, 1));
+    }
+
     #[test]
     fn after_that_neither_builds_nor_writes_anything() {
         let world = World::new(Installer::Uv);
@@ -90,15 +100,33 @@ mod the_hook_and_run_are_two_doors_to_one_ensure {
 /// The system calls of a start and of all that it starts.
 #[cfg(target_os = "linux")]
 fn traced(world: &World, args: &[&str]) -> String {
+    let trace = world.plugin.temp().join("trace");
+    strace(world, &["-f", "-s", "200", "-e", "trace=%file,%process,flock,fcntl"], args).run().ok();
+    fs::read_to_string(trace).unwrap()
+}
+
+/// A start that has looked around and is now held for three seconds, having opened what it is about to lock.
+#[cfg(target_os = "linux")]
+fn delayed_before_its_first_lock(world: &World, args: &[&str]) -> Running {
+    let trace = world.plugin.temp().join("trace");
+    let options = ["-e", "trace=flock", "-e", "inject=flock:delay_enter=3000000:when=1"];
+    let running = strace(world, &options, args).spawn();
+    let arrived = || fs::read_to_string(&trace).unwrap_or_default().contains("flock(");
+    wait_until("it is about to lock", LONG, arrived);
+    assert!(!fs::read_to_string(&trace).unwrap().contains("DELAYED"), "this test was too slow to see it in time");
+    running
+}
+
+/// A start under `strace`, which writes to the file `trace`.
+#[cfg(target_os = "linux")]
+fn strace(world: &World, options: &[&str], args: &[&str]) -> Cmd {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let strace = std::env::split_paths(&path).map(|directory| directory.join("strace")).find(|path| path.is_file());
     let strace = strace.expect("this test needs `strace`: install it");
     let plugin = &world.plugin;
-    let trace = plugin.temp().join("trace");
-    let cmd = plugin.bare_command(strace).args(["-f", "-qq", "-s", "200", "-o"]).arg(&trace);
-    let cmd = cmd.args(["-e", "trace=%file,%process,flock,fcntl"]).arg(plugin.root.join("bin/plugdeps")).args(args);
-    cmd.env("CLAUDE_PLUGIN_ROOT", &plugin.root).env("CLAUDE_PLUGIN_DATA", &plugin.data).run().ok();
-    fs::read_to_string(trace).unwrap()
+    let cmd = plugin.bare_command(strace).args(["-qq", "-o"]).arg(plugin.temp().join("trace")).args(options);
+    let cmd = cmd.arg(plugin.root.join("bin/plugdeps")).args(args);
+    cmd.env("CLAUDE_PLUGIN_ROOT", &plugin.root).env("CLAUDE_PLUGIN_DATA", &plugin.data)
 }
 
 mod ready_means_a_sealed_receipt_with_this_fingerprint_whose_interpreter_is_there {
@@ -436,7 +464,7 @@ mod publishing_is_one_rename {
             let before = (world.plugin.profile(), links(), Tree::of(&generation));
             world.needs("no-such-package");
             let served = world.python("import alpha; print(alpha.VALUE)");
-            served.ok().stdout_is("alpha 1.0\n").stderr_has("no version of a package satisfies the manifest");
+            served.ok().stdout_is("alpha 1.0\n").stderr_has("error[install-failed]").stderr_has("no-such-package");
             served.stderr_has("tiny starts with its previous packages");
             let said = message_of(&world.plugin.hook());
             assert!(said.contains("could not be installed") && said.contains("previous packages"), "{said}");
@@ -920,7 +948,7 @@ mod check_cannot_mutate {
             let world = World::new(installer);
             world.needs("no-such-package");
             message_of(&world.plugin.hook());
-            changes_nothing(&world, "no version of a package satisfies the manifest");
+            changes_nothing(&world, "no-such-package");
         }
     }
 
@@ -1301,20 +1329,37 @@ mod a_generation_is_kept_while_something_lives_in_it {
     }
 
     #[test]
-    fn a_child_of_the_server_keeps_it_too() {
+    fn a_child_of_the_server_that_inherits_its_files_keeps_it_too() {
         let world = World::new(Installer::Uv);
         let own = world.built();
-        let line =
-            "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'input()'], close_fds=False); print(1)";
-        let mut server = world.python_cmd(line).stdin("").spawn();
-        wait_until("the server has ended", LONG, || !server.is_running());
+        let line = "import subprocess, sys; none = subprocess.DEVNULL\n\
+                    words = [sys.executable, '-c', 'import time; time.sleep(600)']\n\
+                    print(subprocess.Popen(words, stdin=none, stdout=none, stderr=none, close_fds=False).pid)";
+        let child = world.python(line).ok().stdout.trim().parse().unwrap();
         for version in ["2.0", "3.0"] {
             world.needs(&format!("alpha=={version}"));
             world.built();
         }
-        wait_until("its child has ended", LONG, || world.plugin.processes().is_empty());
-        world.plugin.command(["prune"]).run().ok();
+        world.plugin.command(["prune"]).run().ok().stderr_has(", 1 in use");
+        assert!(own.is_dir());
+        processes::signal(child, Signal::KILL);
+        wait_until("the child has ended", LONG, || world.plugin.processes().is_empty());
+        world.plugin.command(["prune"]).run().ok().stderr_has("1 removed");
         assert!(!own.exists());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_start_whose_environment_is_swept_before_it_has_its_lease_takes_the_next_one() {
+        let world = World::new(Installer::Uv);
+        let own = world.built();
+        let args = ["run", "--", "python", "-c", "import alpha; print(alpha.VALUE)"];
+        let run = delayed_before_its_first_lock(&world, &args);
+        for _ in 0..2 {
+            world.plugin.command(["sync", "--rebuild"]).run().ok();
+        }
+        assert!(!own.exists(), "this test was too slow to sweep in time");
+        run.wait().ok().stdout_is("alpha 1.0\n").stderr_is("");
     }
 
     #[test]
