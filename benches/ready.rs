@@ -160,6 +160,19 @@ fn weight(bench: &Bench) -> Answer<Vec<Row>> {
     Ok(rows)
 }
 
+/// Removes a tree, or with a `*` at its end all that begin so; there is none in the first round.
+fn remove(path: &Path) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let Some(prefix) = name.strip_suffix('*') else {
+        let _ = fs::remove_dir_all(path);
+        return;
+    };
+    let entries = path.parent().and_then(|parent| fs::read_dir(parent).ok()).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
 /// A first start beside the same installer by itself. No network: wheels are local, the index is off.
 fn cold(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     let requirements = [("requirements.txt", "mcp<2\n")];
@@ -172,6 +185,10 @@ fn cold(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
         let mut remove = vec![uv.data.clone(), venv.clone()];
         if cold_cache {
             remove.push(cache.clone());
+        } else {
+            // uv remembers an interpreter by its path. A first start makes an environment at a path that uv has never
+            // seen; the bare one comes back to the same path, and would skip what no first start can skip.
+            remove.push(bench.work().join("warm cache").join("interpreter-*"));
         }
         let cached = |mut command: Command| {
             if cold_cache {
@@ -263,7 +280,7 @@ impl Probe {
             return;
         }
         for path in &self.fresh {
-            let _ = fs::remove_dir_all(path); // not there in the first round
+            remove(path);
         }
         let start = Instant::now();
         let failure = self.steps.iter_mut().find_map(failure_of);

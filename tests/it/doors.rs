@@ -407,6 +407,7 @@ fn env_for_dotenv_has_one_quoted_value_a_line() {
     let output = plugin.command(["env", "--format=dotenv"]).run();
     let names = ["VIRTUAL_ENV", "PATH", "PLUGDEPS_SITE_PACKAGES"];
     assert_eq!(output.ok().stdout.lines().count(), names.len(), "{output}");
+    output.stdout_has("it's a \\\"\\$dir\\\" `of` mine\\\\/");
     for (name, expected) in names.iter().zip(values) {
         let line = output.stdout.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
         let value = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap();
