@@ -58,7 +58,9 @@ fn message(plugin: &Plugin, error: &Error, serving: &str) -> String {
     let name = &plugin.name;
     match error.kind {
         Kind::WaitTimeout => {
-            format!("{name}: still installing its packages; its tools appear when that is done{serving}")
+            format!(
+                "{name}: still installing its packages; if its tools are missing, a new session has them once that is done{serving}"
+            )
         }
         _ => format!("{name}: its packages could not be installed: {}{serving}", error.sentence()),
     }

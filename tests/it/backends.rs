@@ -442,12 +442,13 @@ fn what_lies_above_the_plugin_does_not_leak_in() {
 fn a_pip_conf_that_redirects_installations_does_not_redirect_ours() {
     let packages = Packages::usual();
     for setting in ["user = true", "require-virtualenv = true", "target = {}", "prefix = {}", "no-compile = false"] {
-        let plugin = Plugin::needing("alpha\n", &packages).no_uv();
+        let plugin = Plugin::needing("alpha\n", &packages).no_uv().without_index();
         let elsewhere = plugin.home.join("elsewhere");
         let file = plugin.home.join(".config/pip/pip.conf");
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         let setting = setting.replace("{}", elsewhere.to_str().unwrap());
-        fs::write(file, format!("[global]\n{setting}\n")).unwrap();
+        // What else the user set there still counts: the index is named nowhere else.
+        fs::write(file, format!("[global]\nindex-url = {}\n{setting}\n", packages.url())).unwrap();
         plugin.sync().ok();
         assert_eq!(plugin.installed(), ["alpha==1.0"], "{setting}");
         assert!(!elsewhere.exists(), "{setting}");

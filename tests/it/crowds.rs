@@ -221,27 +221,6 @@ mod servers_answer_while_everything_changes {
         drop(server.stdin.take());
         assert!(server.wait().unwrap().success());
     }
-
-    #[test]
-    fn a_crowd_of_starts_and_sweeps_never_loses_an_environment() {
-        let world = World::new(Installer::Uv);
-        let until = Instant::now() + Duration::from_secs(6);
-        thread::scope(|scope| {
-            let world = &world;
-            for worker in 0..4 {
-                scope.spawn(move || {
-                    while Instant::now() < until {
-                        match worker {
-                            0 => drop(world.plugin.command(["prune"]).run().ok()),
-                            1 => drop(world.plugin.command(["sync", "--rebuild"]).run().ok()),
-                            _ => world.serves("1.0"),
-                        }
-                    }
-                });
-            }
-        });
-        world.serves("1.0");
-    }
 }
 
 mod two_versions_of_one_plugin_share_the_data {

@@ -653,7 +653,7 @@ mod waiting_is_bounded_and_visible {
         let lock = hold(&world);
         let before = (inode(&world), Tree::of(&world.plugin.data));
         let hook = world.attended_hook().run();
-        assert_eq!(message_of(&hook), "tiny: still installing its packages; its tools appear when that is done");
+        assert_eq!(message_of(&hook), "tiny: still installing its packages; if its tools are missing, a new session has them once that is done");
         assert!(hook.elapsed >= Duration::from_secs(1) && hook.elapsed < Duration::from_secs(10), "{hook}");
         assert_same(&before.1, &Tree::of(&world.plugin.data));
         drop(lock);
@@ -1143,7 +1143,8 @@ mod no_shell_anywhere {
     fn a_script_of_a_package_starts_below_any_name() {
         let mut failed = String::new();
         for installer in BOTH {
-            for name in names(installer) {
+            // With a newline in its path the script that an installer writes is no program in any language.
+            for name in names(installer).filter(|name| !name.contains('\n')) {
                 let said = below(installer, name).plugin.command(["run", "--", "alpha-tool"]).run();
                 if said.stdout != "alpha 1.0\n" {
                     failed += &format!("{installer:?}, {name:?}: {said}\n");
