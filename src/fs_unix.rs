@@ -35,17 +35,16 @@ pub fn validator(path: &Path) -> Option<Validator> {
     Some(Validator { size: m.size(), mtime_ns, inode: m.ino() })
 }
 
-/// Makes `link` point to `target` in one step. A directory that is no link is left alone.
-pub fn link_directory(target: &Path, link: &Path) -> io::Result<bool> {
+/// Makes `link` point to `target` in one step; what a crash leaves of it is in `staging`. A directory that is no link is left alone.
+pub fn link_directory(target: &Path, link: &Path, staging: &Path) -> io::Result<bool> {
     if std::fs::symlink_metadata(link).is_ok_and(|m| !m.is_symlink()) {
         return Ok(false);
     }
     if std::fs::read_link(link).is_ok_and(|old| old == target) {
         return Ok(true);
     }
-    let directory = link.parent().unwrap_or(Path::new("."));
     let new =
-        tempfile::Builder::new().prefix(".new-").make_in(directory, |path| std::os::unix::fs::symlink(target, path))?;
+        tempfile::Builder::new().prefix(".new-").make_in(staging, |path| std::os::unix::fs::symlink(target, path))?;
     std::fs::rename(new.path(), link)?;
     Ok(true)
 }

@@ -35,7 +35,7 @@ pub fn validator(path: &Path) -> Option<Validator> {
 }
 
 /// Links to directories need a privilege that users lack: there is none, and nobody is told there is.
-pub fn link_directory(_target: &Path, _link: &Path) -> io::Result<bool> {
+pub fn link_directory(_target: &Path, _link: &Path, _staging: &Path) -> io::Result<bool> {
     Ok(false)
 }
 

@@ -121,7 +121,7 @@ impl<'a> Work<'a> {
     pub fn link(&self, sealed: &Sealed) -> Result<()> {
         for (target, link) in self.links(sealed) {
             let failed = |e| Error::new(Kind::Io, format!("link `{}`", link.display())).because(e);
-            fs::link_directory(&target, &link).map_err(failed)?;
+            fs::link_directory(&target, &link, self.store.directory()).map_err(failed)?;
         }
         Ok(())
     }

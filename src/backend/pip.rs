@@ -120,7 +120,7 @@ impl Pip {
         let directory = generation.scratch().join("pip");
         fs::create_directory(&directory)?;
         let link = directory.join("pip");
-        match fs::link_directory(&self.package, &link) {
+        match fs::link_directory(&self.package, &link, &directory) {
             Ok(true) => Ok(link),
             outcome => {
                 let error =

@@ -653,7 +653,10 @@ mod waiting_is_bounded_and_visible {
         let lock = hold(&world);
         let before = (inode(&world), Tree::of(&world.plugin.data));
         let hook = world.attended_hook().run();
-        assert_eq!(message_of(&hook), "tiny: still installing its packages; if its tools are missing, a new session has them once that is done");
+        assert_eq!(
+            message_of(&hook),
+            "tiny: still installing its packages; if its tools are missing, a new session has them once that is done"
+        );
         assert!(hook.elapsed >= Duration::from_secs(1) && hook.elapsed < Duration::from_secs(10), "{hook}");
         assert_same(&before.1, &Tree::of(&world.plugin.data));
         drop(lock);
