@@ -116,6 +116,11 @@ impl Generation {
         self.directory.join("scratch")
     }
 
+    /// Where pip reads the settings of an environment; there are none once the generation is sealed.
+    pub fn pip_settings(&self) -> PathBuf {
+        self.prefix().join(os::PIP_SETTINGS)
+    }
+
     /// Where the environment has its programs.
     pub fn scripts(&self) -> PathBuf {
         self.prefix().join(SCRIPTS)

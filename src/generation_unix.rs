@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub const SCRIPTS: &str = "bin";
 /// Path of the interpreter in an environment.
 pub(super) const PYTHON: &str = "bin/python";
+/// Name of pip's settings in an environment.
+pub(super) const PIP_SETTINGS: &str = "pip.conf";
 /// What may stand behind the name of a program.
 pub const EXECUTABLE_ENDINGS: &[&str] = &[""];
 

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub const SCRIPTS: &str = "Scripts";
 /// Path of the interpreter in an environment.
 pub(super) const PYTHON: &str = "Scripts\\python.exe";
+/// Name of pip's settings in an environment.
+pub(super) const PIP_SETTINGS: &str = "pip.ini";
 /// What may stand behind the name of a program.
 pub const EXECUTABLE_ENDINGS: &[&str] = &["", ".exe", ".cmd", ".bat"];
 

@@ -179,6 +179,7 @@ impl Store {
     pub fn seal(&self, generation: &Generation, receipt: &Receipt, inputs: &Inputs) -> Result<()> {
         // It may hold manifests with credentials.
         fs::remove_tree(&generation.scratch())?;
+        fs::remove_file(&generation.pip_settings())?;
         fs::write(&generation.lease_path(), b"")?;
         fs::replace_state(&generation.inputs_path(), inputs, false)?;
         fs::replace_state(&generation.receipt_path(), receipt, true)

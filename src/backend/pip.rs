@@ -166,7 +166,8 @@ impl Pip {
     }
 }
 
-/// Settings that would send packages elsewhere; pip reads the last file it is told of, and takes empty values for none.
+/// Settings that would send packages elsewhere. pip reads the environment's own file after the user's, and takes
+/// empty values for none.
 const REDIRECT_NOTHING: &str = "[global]\ntarget=\nprefix=\nroot=\n[install]\ntarget=\nprefix=\nroot=\n";
 
 /// Nothing is asked, since nobody answers; nothing of the user's settings sends packages elsewhere. Bytecode is left
@@ -176,12 +177,10 @@ fn quiet(job: Job, generation: &Generation) -> Result<Job> {
     let job = job.set("PIP_USER", "0").set("PIP_NO_INPUT", "1").set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     let job = job.set("PIP_ROOT_USER_ACTION", "ignore").set("PIP_REQUIRE_VIRTUALENV", "0").set("NO_COLOR", "1");
     let job = job.args(["--no-compile", "--no-warn-script-location"]);
-    if std::env::var_os("PIP_CONFIG_FILE").is_some() {
-        return Ok(job);
+    if fs::is_directory(&generation.prefix()) {
+        fs::write(&generation.pip_settings(), REDIRECT_NOTHING.as_bytes())?;
     }
-    let settings = generation.scratch().join("pip.conf");
-    fs::write(&settings, REDIRECT_NOTHING.as_bytes())?;
-    Ok(job.set("PIP_CONFIG_FILE", settings))
+    Ok(job)
 }
 
 fn needs_uv(need: &Need<'_>) -> bool {
