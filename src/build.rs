@@ -11,11 +11,10 @@ use crate::generation::{BaseInterpreter, Entry, Generation, Inputs, Receipt, SCH
 use crate::interpreter::{self, Wish};
 use crate::lock::Lock;
 use crate::log::Log;
-use crate::manifest::Manifest;
 use crate::plugin::{Place, Plugin};
 use crate::process;
 use crate::store::{Builder, Failure, Sealed, Store, now_ms};
-use crate::work::{Work, tools};
+use crate::work::{Decision, Work, tools};
 use std::time::{Duration, Instant};
 
 /// With what an environment will be built.
@@ -46,17 +45,27 @@ pub fn run_builder(place: &Place, name: &str) -> Result<()> {
     let store = Store::new(&place.data, name);
     let lock = process::inherited_lock(&store.lock_path());
     let log = Log::create(&store.logs(), false)?;
-    build(place, name, lock, None, log).map(drop)
+    build(place, name, lock, None, false, log).map(drop)
 }
 
 /// Builds one environment to its end, publishes it and sweeps. Remembers why, when it fails.
 ///
 /// # Errors
 /// A step failed; the last good environment is untouched.
-pub fn build(place: &Place, name: &str, lock: Option<Lock>, mut plan: Option<Plan>, mut log: Log) -> Result<Sealed> {
+pub fn build(
+    place: &Place,
+    name: &str,
+    lock: Option<Lock>,
+    mut plan: Option<Plan>,
+    rebuild: bool,
+    mut log: Log,
+) -> Result<Sealed> {
     if let Some(right) = &lock {
-        // A dead builder may have left manifests with credentials, or most of a full disk.
-        gc::sweep(&Store::new(&place.data, name), &tools(&place.data), name, right)?;
+        // A dead builder may have left manifests with credentials, or most of a full disk. Its installer may live on
+        // for a moment and write there still: then the next sweep has it.
+        if let Err(error) = gc::sweep(&Store::new(&place.data, name), &tools(&place.data), name, right) {
+            log.begin_step(&error.to_string());
+        }
     }
     for _ in 0..2 {
         let plugin = Plugin::load(place.clone())?;
@@ -64,6 +73,10 @@ pub fn build(place: &Place, name: &str, lock: Option<Lock>, mut plan: Option<Pla
         let environment =
             environment.ok_or_else(|| Error::new(Kind::NoPlugin, format!("find the environment `{name}`")))?;
         let work = Work::new(&plugin, environment)?;
+        if let (Decision::Reuse { sealed, .. }, false) = (work.decide(), rebuild) {
+            // Somebody changed the manifests back between our starter's look and ours.
+            return Ok(*sealed);
+        }
         match build_once(&work, plan.take(), &mut log) {
             Ok(Some(sealed)) => {
                 finish(&work, &sealed, lock.as_ref(), &mut log);
@@ -131,7 +144,7 @@ fn probe(generation: &Generation, base: &BaseInterpreter) -> Result<()> {
 }
 
 fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt) -> Result<Option<Sealed>> {
-    if moved(work)? {
+    if work.is_outdated() {
         return Ok(None);
     }
     let gone = || {
@@ -144,14 +157,6 @@ fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt) -> Result
     let entry = Entry { generation: generation.name(), validator };
     work.store.publish(entry.clone())?;
     Ok(Some(Sealed { generation: generation.clone(), receipt, entry, current: true }))
-}
-
-/// Whether the manifests are no longer those that were installed.
-fn moved(work: &Work<'_>) -> Result<bool> {
-    let plugin = Plugin::load(work.plugin.place.clone())?;
-    let environment = plugin.environments.iter().find(|e| e.name == work.environment.name);
-    let request = environment.and_then(|e| e.manifest.as_ref().ok()).map(Manifest::request);
-    Ok(request.as_ref() != Some(&work.request))
 }
 
 /// What follows a publication. None of it can make the environment less ready, so it is only told.
@@ -167,7 +172,7 @@ fn finish(work: &Work<'_>, sealed: &Sealed, lock: Option<&Lock>, log: &mut Log) 
 }
 
 fn remember(work: &Work<'_>, error: Error, log: &Log) -> Error {
-    let tries = work.failure().map_or(0, |failure| failure.tries) + 1;
+    let tries = work.failure().map_or(0, |failure| failure.tries).saturating_add(1);
     let failure = Failure {
         schema: SCHEMA,
         request: work.request.digest(),

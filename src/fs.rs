@@ -145,6 +145,23 @@ pub fn open_or_create(path: &Path) -> Result<File> {
     options.open(path).map_err(|e| failed("open", path, &e))
 }
 
+/// Opens a file that exists for reading and writing, changing nothing; `None` when there is none.
+///
+/// # Errors
+/// It is there and cannot be opened.
+pub fn open_existing(path: &Path) -> Result<Option<File>> {
+    match File::options().read(true).write(true).open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(failed("open", path, &e)),
+    }
+}
+
+/// Whether it is a directory itself, and no link to one.
+pub fn is_own_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|m| m.is_dir())
+}
+
 /// Opens a file for reading; `None` when it cannot be.
 pub fn open(path: &Path) -> Option<File> {
     os::open_without_waiting(path).ok()
@@ -190,10 +207,16 @@ pub fn remove_file(path: &Path) -> Result<()> {
 /// # Errors
 /// Something in it cannot be removed.
 pub fn remove_tree(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("remove", path, &e)),
-        _ => Ok(()),
+    for tries in 0.. {
+        match fs::remove_dir_all(path) {
+            // Somebody still writes there, or left directories that even their owner may not change.
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty && tries < 5 => {}
+            Err(e) if e.kind() == ErrorKind::PermissionDenied && tries < 1 => os::make_removable(path),
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("remove", path, &e)),
+            _ => break,
+        }
     }
+    Ok(())
 }
 
 /// The names in a directory, sorted; none when it cannot be read.

@@ -57,6 +57,15 @@ pub(super) fn retry_while_open_elsewhere<T>(
     action(value).map_err(|(e, _)| e)
 }
 
+/// Gives the owner back the right to change the directories of a tree.
+pub(super) fn make_removable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    // On the way down: a directory must be opened before what is in it is seen. What fails, the removal will tell.
+    for entry in walkdir::WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
+        let _ = std::fs::set_permissions(entry.path(), std::fs::Permissions::from_mode(0o700));
+    }
+}
+
 /// Makes the names in a directory survive a power loss.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

@@ -55,6 +55,9 @@ pub(super) fn retry_while_open_elsewhere<T>(
     action(value).map_err(|(e, _)| e)
 }
 
+/// The right to remove is that of the directory above; there is nothing to give back.
+pub(super) fn make_removable(_path: &Path) {}
+
 /// NTFS journals names; there is nothing to call.
 #[allow(clippy::unnecessary_wraps)]
 pub(super) fn sync_directory(_path: &Path) -> io::Result<()> {

@@ -22,33 +22,42 @@ pub struct Swept {
     pub in_use: Vec<String>,
 }
 
-/// Sweeps one environment's state, and what its builders left among the tools.
+/// How the name of a tool begins that a builder of this environment has not finished. No environment has a dot in
+/// its name, so none is taken for another.
+pub fn unfinished_tool(environment: &str) -> String {
+    format!(".new-{environment}.")
+}
+
+/// Sweeps one environment's state, and what its builders left among the tools. One generation that cannot be removed
+/// does not keep the others.
 ///
 /// # Errors
 /// Something cannot be removed.
 pub fn sweep(store: &Store, tools: &Path, name: &str, _right: &Lock) -> Result<Swept> {
     let named: Vec<String> = store.sealed().map(|sealed| sealed.generation.name()).collect();
     let mut swept = Swept::default();
+    let mut failed = None;
     for generation in store.generations() {
         if named.contains(&generation.name()) {
             continue;
         }
-        match remove(&generation)? {
-            Some(bytes) => {
+        match remove(&generation) {
+            Ok(Some(bytes)) => {
                 swept.removed.push(generation.name());
                 swept.bytes += bytes;
             }
-            None => swept.in_use.push(generation.name()),
+            Ok(None) => swept.in_use.push(generation.name()),
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
     remove_unfinished(store.directory(), ".new-")?;
-    remove_unfinished(tools, &format!(".new-{name}-"))?;
-    Ok(swept)
+    remove_unfinished(tools, &unfinished_tool(name))?;
+    failed.map_or(Ok(swept), Err)
 }
 
 /// Removes a generation and says how large it was; `None` if something lives in it.
 fn remove(generation: &Generation) -> Result<Option<u64>> {
-    let _sole = match lock::try_exclusive_existing(&generation.lease_path()) {
+    let _sole = match lock::try_exclusive_existing(&generation.lease_path())? {
         None => None,
         Some(Attempt::Held(lock)) => Some(lock),
         Some(Attempt::Busy | Attempt::Unsupported) => return Ok(None),

@@ -202,7 +202,14 @@ fn parse_answer(said: &str) -> Option<BaseInterpreter> {
     let (implementation, version, full_version, abi, platform, path) =
         (next()?, next()?, next()?, next()?, next()?, next()?);
     let identity = Identity { implementation, version, abi, platform };
-    Some(BaseInterpreter { path: PathBuf::from(path), full_version, identity })
+    Some(BaseInterpreter { path: outside_venv(PathBuf::from(path)), full_version, identity })
+}
+
+/// Until 3.10 an interpreter asked in this way does not know that it is that of a virtual environment, which its user
+/// may remove with the project it belongs to.
+fn outside_venv(path: PathBuf) -> PathBuf {
+    let prefix = path.parent().and_then(Path::parent);
+    if prefix.is_some_and(|prefix| fs::is_file(&prefix.join("pyvenv.cfg"))) { fs::resolved(&path) } else { path }
 }
 
 /// Asks again an interpreter that has changed since it said who it is; `None` when it cannot say.

@@ -14,7 +14,7 @@ pub type Activation = Vec<(&'static str, Option<OsString>)>;
 
 /// What makes an environment the one that programs use.
 pub fn activation(generation: &Generation) -> Activation {
-    let old = std::env::var_os("PATH").unwrap_or_default();
+    let old = search_path();
     let directories = std::iter::once(generation.scripts()).chain(std::env::split_paths(&old));
     // A directory with a separator in its name cannot stand on PATH; the interpreter is found without it.
     let path = std::env::join_paths(directories).unwrap_or(old);
@@ -24,6 +24,11 @@ pub fn activation(generation: &Generation) -> Activation {
         ("PYTHONHOME", None),
         ("__PYVENV_LAUNCHER__", None),
     ]
+}
+
+/// PATH, or where POSIX systems look without one.
+fn search_path() -> OsString {
+    std::env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or_else(|| "/usr/bin:/bin".into())
 }
 
 /// Becomes the command; returns only when that is not possible.
@@ -76,7 +81,8 @@ pub fn resolve(name: &OsStr, generation: Option<&Generation>) -> Result<PathBuf>
     if let Some(found) = generation.and_then(|generation| in_environment(name, generation)) {
         return Ok(found);
     }
-    which::which_global(name).map_err(|_| {
+    let here = std::env::current_dir().unwrap_or_default();
+    which::which_in(name, Some(search_path()), here).map_err(|_| {
         let error = Error::new(Kind::CommandNotFound, format!("start `{}`", path.display()));
         error
             .because("it is neither in the environment nor on PATH")

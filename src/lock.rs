@@ -54,9 +54,13 @@ pub fn try_shared(path: &Path) -> Option<Attempt> {
 }
 
 /// Asks for the sole right where the file exists. `None`: there is no such file.
-pub fn try_exclusive_existing(path: &Path) -> Option<Attempt> {
-    let file = fs::open(path)?;
-    Some(attempt(fs2::FileExt::try_lock_exclusive(&file), file))
+///
+/// # Errors
+/// The file is there and cannot be opened.
+pub fn try_exclusive_existing(path: &Path) -> Result<Option<Attempt>> {
+    // For writing too: over NFS a sole lock needs it.
+    let file = fs::open_existing(path)?;
+    Ok(file.map(|file| attempt(fs2::FileExt::try_lock_exclusive(&file), file)))
 }
 
 fn attempt(outcome: io::Result<()>, file: File) -> Attempt {

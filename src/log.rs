@@ -56,7 +56,11 @@ impl Log {
 
     /// Whether installers may show progress as on a terminal.
     pub fn terminal(&self) -> Terminal {
-        if self.live && std::io::stderr().is_terminal() { Terminal::Live } else { Terminal::None }
+        match (self.live, std::io::stderr().is_terminal()) {
+            (true, true) => Terminal::Live,
+            (true, false) => Terminal::Shared,
+            (false, _) => Terminal::None,
+        }
     }
 
     /// Adds a line of ours.

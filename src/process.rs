@@ -10,8 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
@@ -47,8 +46,10 @@ pub struct Ended {
 /// What a job may do with the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terminal {
-    /// It has none: its output is text for a log.
+    /// It has none, and nobody watches: it lives in a group of its own, which its time limit reaches as a whole.
     None,
+    /// It has none, but a person watches: what the person's Ctrl-C ends, ends it too.
+    Shared,
     /// It believes that it has one, so that its progress can be shown to a person as it is.
     Live,
 }
@@ -121,20 +122,24 @@ impl Job {
 
     /// Runs the job to its end and hands its output, both streams in the order written, to `output`.
     ///
+    /// The end is that of the program: what it leaves running may hold its output for ever, and is not waited for.
+    ///
     /// # Errors
     /// The program cannot be started.
     pub fn run(&self, terminal: Terminal, deadline: Instant, output: &mut dyn FnMut(&[u8])) -> io::Result<Ended> {
         let mut command = self.command();
-        let mut reader: Box<dyn Read> = match terminal {
+        let reader: Box<dyn Read + Send> = match terminal {
             Terminal::Live => os::attach_terminal(&mut command)?,
-            Terminal::None => attach_pipe(&mut command)?,
+            Terminal::None | Terminal::Shared => attach_pipe(&mut command)?,
         };
-        let child = os::spawn_in_own_group(&mut command, terminal)?;
+        let child = os::spawn(&mut command, terminal)?;
         // The command holds our copies of the writing ends; while they are open the output has no end.
         drop(command);
-        let watch = Watch::start(os::Group::of(&child), deadline);
-        let status = listen(&mut reader, output).and_then(|()| wait(child));
-        Ok(Ended { out_of_time: watch.stop(), status: status? })
+        let group = os::Group::of(&child);
+        let (sender, events) = mpsc::channel();
+        listen(reader, sender.clone());
+        wait(child, sender);
+        follow(&events, &group, deadline, output)
     }
 
     /// Runs a short query and returns how it ended and what it said.
@@ -150,54 +155,74 @@ impl Job {
     }
 }
 
-fn attach_pipe(command: &mut Command) -> io::Result<Box<dyn Read>> {
+/// What happens to a job.
+enum Event {
+    Said(Vec<u8>),
+    Ended(io::Result<ExitStatus>),
+}
+
+/// How long what was said before the end may take to arrive after it.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Hands on what is said until the job has ended, and ends it when its time is over.
+fn follow(
+    events: &mpsc::Receiver<Event>,
+    group: &os::Group,
+    mut deadline: Instant,
+    output: &mut dyn FnMut(&[u8]),
+) -> io::Result<Ended> {
+    let mut out_of_time = false;
+    let mut ended = None;
+    loop {
+        match (events.recv_timeout(deadline.saturating_duration_since(Instant::now())), ended.take()) {
+            (Ok(Event::Said(bytes)), status) => {
+                output(&bytes);
+                ended = status;
+            }
+            (Ok(Event::Ended(status)), _) => {
+                ended = Some(status?);
+                deadline = Instant::now() + GRACE;
+            }
+            (Err(_), Some(status)) => return Ok(Ended { status, out_of_time }),
+            (Err(mpsc::RecvTimeoutError::Timeout), None) => {
+                out_of_time = true;
+                group.end();
+                deadline = Instant::now() + GRACE;
+            }
+            (Err(mpsc::RecvTimeoutError::Disconnected), None) => {
+                return Err(io::Error::other("nobody waits for the program any more"));
+            }
+        }
+    }
+}
+
+fn attach_pipe(command: &mut Command) -> io::Result<Box<dyn Read + Send>> {
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     Ok(Box::new(reader))
 }
 
-fn listen(reader: &mut dyn Read, output: &mut dyn FnMut(&[u8])) -> io::Result<()> {
-    let mut buffer = [0; 8192];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(n) => output(&buffer[..n]),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) if os::is_end_of_terminal(&e) => return Ok(()),
-            Err(e) => return Err(e),
-        }
-    }
-}
-
-fn wait(mut child: Child) -> io::Result<ExitStatus> {
-    child.wait()
-}
-
-/// Ends a group of processes when its time is over, unless it is stopped before.
-struct Watch {
-    stop: mpsc::Sender<()>,
-    thread: std::thread::JoinHandle<()>,
-    fired: Arc<AtomicBool>,
-}
-
-impl Watch {
-    fn start(group: os::Group, deadline: Instant) -> Self {
-        let (stop, stopped) = mpsc::channel();
-        let fired = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&fired);
-        let thread = std::thread::spawn(move || {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if stopped.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
-                flag.store(true, Ordering::SeqCst);
-                group.end();
+/// Reads in a thread of its own, until the output or the interest in it ends.
+fn listen(mut reader: Box<dyn Read + Send>, sender: mpsc::Sender<Event>) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(n) if sender.send(Event::Said(buffer[..n].to_vec())).is_err() => return,
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // A terminal whose other side is gone; nothing else can go wrong with a pipe.
+                Err(_) => return,
             }
-        });
-        Self { stop, thread, fired }
-    }
+        }
+    });
+}
 
-    fn stop(self) -> bool {
-        drop(self.stop);
-        let _ = self.thread.join();
-        self.fired.load(Ordering::SeqCst)
-    }
+fn wait(mut child: Child, sender: mpsc::Sender<Event>) {
+    std::thread::spawn(move || {
+        let status = child.wait();
+        // Nobody is left to be told only when the whole program ends.
+        let _ = sender.send(Event::Ended(status));
+    });
 }

@@ -33,7 +33,7 @@ impl Group {
 
 /// A job without a terminal gets a group of its own, so that its time limit reaches what it started.
 /// One that a person watches stays in the person's group, so that Ctrl-C reaches it.
-pub(super) fn spawn_in_own_group(command: &mut Command, terminal: Terminal) -> io::Result<Child> {
+pub(super) fn spawn(command: &mut Command, terminal: Terminal) -> io::Result<Child> {
     if terminal == Terminal::None {
         command.process_group(0);
     }
@@ -41,7 +41,7 @@ pub(super) fn spawn_in_own_group(command: &mut Command, terminal: Terminal) -> i
 }
 
 /// Gives the command a pseudo-terminal as wide as ours.
-pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read>> {
+pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read + Send>> {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
     grantpt(&ours)?;
@@ -60,11 +60,6 @@ pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read>
     let theirs = File::from(theirs);
     command.stdout(theirs.try_clone()?).stderr(theirs);
     Ok(Box::new(File::from(ours)))
-}
-
-/// Linux says EIO when the last writer of a pseudo-terminal is gone.
-pub(super) fn is_end_of_terminal(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// Starts `program` so that no tree-kill of ours reaches it, and hands it the lock.

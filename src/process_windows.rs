@@ -39,7 +39,7 @@ impl Group {
     }
 }
 
-pub(super) fn spawn_in_own_group(command: &mut Command, terminal: Terminal) -> io::Result<Child> {
+pub(super) fn spawn(command: &mut Command, terminal: Terminal) -> io::Result<Child> {
     if terminal == Terminal::None {
         command.creation_flags(NO_WINDOW);
     }
@@ -47,12 +47,8 @@ pub(super) fn spawn_in_own_group(command: &mut Command, terminal: Terminal) -> i
 }
 
 /// There is no pseudo-terminal to be had simply: progress is shown as lines.
-pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read>> {
+pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read + Send>> {
     super::attach_pipe(command)
-}
-
-pub(super) fn is_end_of_terminal(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 /// Starts `program` outside our job where that is allowed. A lock here belongs to one process, so it

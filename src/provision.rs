@@ -12,6 +12,7 @@ use crate::fs;
 use crate::lock::{self, Attempt, Lock};
 use crate::log::Log;
 use crate::output;
+use crate::plugin::Plugin;
 use crate::store::{Failure, Sealed, now_ms};
 use crate::work::{Decision, Work};
 use std::time::{Duration, Instant};
@@ -55,7 +56,27 @@ pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
     }
     match Wait::begin(work, door).and_then(Wait::finish) {
         Ok((sealed, built)) => Ok(Ready { sealed, stale: None, built }),
-        Err(error) => match work.last_good() {
+        Err(error) if work.is_outdated() => ensure_anew(work, door, error),
+        Err(error) => fall_back(work, door, error),
+    }
+}
+
+/// The manifests changed while we waited: what was built meanwhile is for the new ones, and so are we, once.
+fn ensure_anew(work: &Work<'_>, door: &Door, error: Error) -> Result<Ready> {
+    let plugin = Plugin::load(work.plugin.place.clone())?;
+    let Some(environment) = plugin.environment_for(Some(&work.environment.name), &[])? else { return Err(error) };
+    let work = Work::new(&plugin, environment)?;
+    match Wait::begin(&work, door).and_then(Wait::finish) {
+        Ok((sealed, built)) => Ok(Ready { sealed, stale: None, built }),
+        Err(error) => fall_back(&work, door, error),
+    }
+}
+
+/// A generation that fits, though it could not be made the current one, or else the last good one.
+fn fall_back(work: &Work<'_>, door: &Door, error: Error) -> Result<Ready> {
+    match work.decide() {
+        Decision::Reuse { sealed, .. } if !door.rebuild => Ok(Ready { sealed: *sealed, stale: None, built: false }),
+        _ => match work.last_good() {
             Some(sealed) => Ok(Ready { sealed, stale: Some(error), built: false }),
             None => Err(error),
         },
@@ -72,10 +93,10 @@ fn ready(work: &Work<'_>, door: &Door) -> Option<Sealed> {
 
 /// Makes sure that nobody removes a generation while we live in it. `None`: it has just been removed, look again.
 pub fn lease(sealed: &Sealed) -> Option<Option<Lock>> {
-    let lock = match lock::try_shared(&sealed.generation.lease_path())? {
-        Attempt::Held(lock) => Some(lock),
-        Attempt::Unsupported => None,
-        Attempt::Busy => return None,
+    let lock = match lock::try_shared(&sealed.generation.lease_path()) {
+        Some(Attempt::Held(lock)) => Some(lock),
+        Some(Attempt::Unsupported) | None => None,
+        Some(Attempt::Busy) => return None,
     };
     // A sweep that was faster removed the receipt before anything else.
     fs::is_file(&sealed.generation.receipt_path()).then_some(lock)
@@ -87,8 +108,8 @@ struct Wait<'a> {
     door: &'a Door,
     /// With what to build; `None` when somebody builds already, or the build has been handed on.
     plan: Option<Plan>,
-    /// In milliseconds since 1970, as failures are dated.
-    since: u64,
+    /// When the last failure was, that was there when we came.
+    seen: Option<u64>,
     began: Instant,
     builders: u32,
     announced: bool,
@@ -99,10 +120,11 @@ impl<'a> Wait<'a> {
         work.check_place()?;
         // Before anything is written: what cannot be built leaves no trace. Whoever builds already knows that it can.
         let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
-        let fits = ready(work, door).is_some();
+        let fits = !door.rebuild && matches!(work.decide(), Decision::Reuse { .. });
         let plan = if building || fits { None } else { Some(Plan::make(work)?) };
         work.store.create()?;
-        Ok(Self { work, door, plan, since: now_ms(), began: Instant::now(), builders: 0, announced: !door.watched })
+        let seen = work.failure().map(|failure| failure.at_ms);
+        Ok(Self { work, door, plan, seen, began: Instant::now(), builders: 0, announced: !door.watched })
     }
 
     /// Waits until a generation fits; says whether it was built meanwhile.
@@ -111,6 +133,8 @@ impl<'a> Wait<'a> {
             let done = match lock::try_exclusive(&self.work.store.lock_path())? {
                 Attempt::Busy => self.announce(),
                 Attempt::Held(lock) => self.alone(Some(lock))?,
+                // Without locks nobody can tell whether a builder lives: one is started, and then it is waited for.
+                Attempt::Unsupported if self.builders > 0 => self.failed_meanwhile()?,
                 Attempt::Unsupported => self.alone(None)?,
             };
             if let Some(done) = done {
@@ -142,26 +166,36 @@ impl<'a> Wait<'a> {
         let (place, name) = (&self.work.plugin.place, &self.work.environment.name);
         if self.door.watched {
             let log = Log::create(&self.work.store.logs(), true)?;
-            return build(place, name, lock, self.plan.take(), log).map(|sealed| Some((sealed, true)));
+            return build(place, name, lock, self.plan.take(), self.door.rebuild, log)
+                .map(|sealed| Some((sealed, true)));
         }
         self.refuse()?;
         self.builders += 1;
         builder::start(place, name, &self.work.store, lock).map(|()| None)
     }
 
-    /// What failed since we came is our answer; what failed shortly before is not tried again so soon.
-    fn refuse(&self) -> Result<()> {
+    /// What failed since we came is our answer.
+    fn failed_meanwhile(&self) -> Result<Option<(Sealed, bool)>> {
         match self.work.failure() {
-            Some(failure) if failure.at_ms >= self.since => Err(failure.to_error()),
-            Some(failure) => refused(&failure),
-            None if self.builders < BUILDERS => Ok(()),
-            None => {
-                let error = Error::new(Kind::InstallFailed, "build the environment");
-                let log = builder::log_path(&self.work.store);
-                let hint = format!("see `{}` and the newest file in `logs` beside it", log.display());
-                Err(error.because(format!("{BUILDERS} builders died without a word")).hint(hint))
-            }
+            Some(failure) if Some(failure.at_ms) != self.seen => Err(failure.to_error()),
+            _ => Ok(None),
         }
+    }
+
+    /// What failed shortly before we came is not tried again so soon, nor is a builder that dies again and again
+    /// replaced for ever.
+    fn refuse(&self) -> Result<()> {
+        self.failed_meanwhile()?;
+        if self.builders > 0 && self.work.is_outdated() {
+            return Err(Error::new(Kind::ManifestInvalid, "install what the manifests said").because("they changed"));
+        }
+        if self.builders >= BUILDERS {
+            let log = builder::log_path(&self.work.store);
+            let error = Error::new(Kind::InstallFailed, "build the environment");
+            let error = error.because(format!("{BUILDERS} builders died without a word"));
+            return Err(error.hint(format!("see `{}` and the newest file in `logs` beside it", log.display())));
+        }
+        self.work.failure().map_or(Ok(()), |failure| refused(&failure))
     }
 
     fn out_of_patience(&self) -> Error {
@@ -195,10 +229,10 @@ impl<'a> Wait<'a> {
 fn refused(failure: &Failure) -> Result<()> {
     // What no installer decided costs nothing to try again.
     let pause = if failure.class.is_empty() { Duration::ZERO } else { failure::by_code(&failure.class).pause };
-    let age = Duration::from_millis(now_ms().saturating_sub(failure.at_ms));
-    if age >= pause {
+    // A failure in the future is of a clock that was wrong then or is now.
+    let Some(age) = now_ms().checked_sub(failure.at_ms).map(Duration::from_millis).filter(|age| *age < pause) else {
         return Ok(());
-    }
+    };
     let mut error = failure.to_error();
     error.kind = Kind::InstallRefused;
     let left = (pause - age).as_secs() + 1;

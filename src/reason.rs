@@ -1,6 +1,6 @@
 //! Why an environment is not what the plugin needs, as data.
 
-use crate::fingerprint::{Fingerprint, Identity, Request};
+use crate::fingerprint::{Identity, Request};
 use crate::generation::{Inputs, Receipt};
 use crate::requirements::Item;
 use serde::Serialize;
@@ -45,21 +45,17 @@ pub enum InterpreterState {
     Gone,
 }
 
-/// Compares what is needed with what a generation is. `None`: it fits.
-pub fn misfit(request: &Request, receipt: &Receipt, prefix: &Path, interpreter: &InterpreterState) -> Option<Reason> {
-    if receipt.prefix != prefix {
-        return Some(Reason::Moved { from: receipt.prefix.clone() });
-    }
+/// Why a generation cannot be used where and with what it is now, whatever it was built for. `None`: it can.
+pub fn misfit(receipt: &Receipt, prefix: &Path, interpreter: &InterpreterState) -> Option<Reason> {
     let known = &receipt.interpreter.identity;
     match interpreter {
-        InterpreterState::Gone => return Some(Reason::InterpreterGone { path: receipt.interpreter.path.clone() }),
+        _ if receipt.prefix != prefix => Some(Reason::Moved { from: receipt.prefix.clone() }),
+        InterpreterState::Gone => Some(Reason::InterpreterGone { path: receipt.interpreter.path.clone() }),
         InterpreterState::Says(now) if now != known => {
-            return Some(Reason::InterpreterChanged { from: known.clone(), to: now.clone() });
+            Some(Reason::InterpreterChanged { from: known.clone(), to: now.clone() })
         }
-        InterpreterState::Says(_) | InterpreterState::Unchanged => {}
+        InterpreterState::Says(_) | InterpreterState::Unchanged => None,
     }
-    let needed: Fingerprint = request.fingerprint(known);
-    (needed != receipt.fingerprint).then_some(Reason::InputsChanged)
 }
 
 impl fmt::Display for Reason {

@@ -161,7 +161,9 @@ impl Store {
 
     /// Every generation there is, sealed or not.
     pub fn generations(&self) -> Vec<Generation> {
-        fs::names(&self.directory).iter().filter_map(|name| self.generation(name)).collect()
+        let named =
+            fs::names(&self.directory).into_iter().filter_map(|name| self.generation(&name)).collect::<Vec<_>>();
+        named.into_iter().filter(|generation| fs::is_own_directory(generation.directory())).collect()
     }
 
     /// A fresh directory for a build, at its final address.

@@ -24,7 +24,9 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<PathBuf, String> {
 }
 
 fn everywhere(name: &str, beside: Option<&Path>) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = which::which_all_global(name).map(Iterator::collect).unwrap_or_default();
+    // A relative PATH is that of the directory the host was started in, which says nothing of this machine.
+    let on_path = which::which_all_global(name).into_iter().flatten().filter(|path| path.is_absolute());
+    let mut found: Vec<PathBuf> = on_path.collect();
     let places = usual_places().into_iter().chain(beside.map(Path::to_path_buf));
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     found.extend(places.map(|place| place.join(&file)).filter(|path| fs::is_file(path)));

@@ -3,13 +3,14 @@
 use crate::backend::{self, Need};
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
-use crate::fs;
+use crate::fs::{self, Validator};
 use crate::generation::BaseInterpreter;
 use crate::interpreter;
 use crate::manifest::Manifest;
 use crate::plugin::{Environment, MAIN, Plugin, data_inside};
 use crate::reason::{InterpreterState, Reason, misfit};
 use crate::store::{Failure, Sealed, Store};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 /// One environment of a plugin, its manifest read, its state located.
@@ -25,6 +26,8 @@ pub struct Work<'a> {
     pub request: Request,
     /// Where the state is.
     pub store: Store,
+    /// The last interpreter that was asked again who it is, and its answer.
+    asked: RefCell<Option<((String, Validator), InterpreterState)>>,
 }
 
 /// What a look found.
@@ -49,7 +52,7 @@ impl<'a> Work<'a> {
     pub fn new(plugin: &'a Plugin, environment: &'a Environment) -> Result<Self> {
         let manifest = environment.manifest.as_ref().map_err(Error::clone)?;
         let store = Store::new(&plugin.place.data, &environment.name);
-        Ok(Self { plugin, environment, manifest, request: manifest.request(), store })
+        Ok(Self { plugin, environment, manifest, request: manifest.request(), store, asked: RefCell::new(None) })
     }
 
     /// Looks for a generation that fits. Takes no lock and writes nothing; starts a process only if the
@@ -58,15 +61,14 @@ impl<'a> Work<'a> {
         let mut reason = Reason::FirstTime;
         for mut sealed in self.store.sealed() {
             let now = sealed.generation.validator(&sealed.receipt.interpreter);
-            let state = match now {
-                None => InterpreterState::Gone,
-                Some(now) if now == sealed.entry.validator => InterpreterState::Unchanged,
-                Some(_) => interpreter::ask_again(&sealed.generation.python())
-                    .map_or(InterpreterState::Gone, InterpreterState::Says),
+            let why = if self.request.fingerprint(&sealed.receipt.interpreter.identity) == sealed.receipt.fingerprint {
+                misfit(&sealed.receipt, &same_place(&sealed), &self.interpreter_state(&sealed, now))
+            } else {
+                Some(Reason::InputsChanged)
             };
-            match misfit(&self.request, &sealed.receipt, &same_place(&sealed), &state) {
+            match why {
                 None => {
-                    let refresh = state != InterpreterState::Unchanged;
+                    let refresh = now != Some(sealed.entry.validator);
                     sealed.entry.validator = now.unwrap_or(sealed.entry.validator);
                     return Decision::Reuse { sealed: Box::new(sealed), refresh };
                 }
@@ -77,6 +79,34 @@ impl<'a> Work<'a> {
         Decision::Build(reason)
     }
 
+    /// Who the interpreter of a generation is now. It is asked only if its file is not the one that was asked before,
+    /// and a second time only if the file is yet another one: a waiter looks often.
+    fn interpreter_state(&self, sealed: &Sealed, now: Option<Validator>) -> InterpreterState {
+        match now {
+            None => InterpreterState::Gone,
+            Some(now) if now == sealed.entry.validator => InterpreterState::Unchanged,
+            Some(now) => {
+                let mut asked = self.asked.borrow_mut();
+                let key = (sealed.generation.name(), now);
+                if asked.as_ref().is_none_or(|(known, _)| *known != key) {
+                    let answer = interpreter::ask_again(&sealed.generation.python());
+                    *asked = Some((key, answer.map_or(InterpreterState::Gone, InterpreterState::Says)));
+                }
+                asked.as_ref().map_or(InterpreterState::Gone, |(_, state)| state.clone())
+            }
+        }
+    }
+
+    /// Whether the manifests are no longer those that this work began with.
+    pub fn is_outdated(&self) -> bool {
+        let plugin = Plugin::load(self.plugin.place.clone());
+        let request = plugin.ok().and_then(|plugin| {
+            let environment = plugin.environments.iter().find(|e| e.name == self.environment.name)?;
+            environment.manifest.as_ref().ok().map(Manifest::request)
+        });
+        request.as_ref() != Some(&self.request)
+    }
+
     /// The last failure, if it was of this very request.
     pub fn failure(&self) -> Option<Failure> {
         self.store.failure().filter(|failure| failure.request == self.request.digest())
@@ -85,7 +115,10 @@ impl<'a> Work<'a> {
     /// The generation to serve when the one that would fit cannot be had: the newest that still starts.
     pub fn last_good(&self) -> Option<Sealed> {
         let mut sealed = self.store.sealed();
-        sealed.find(|s| s.receipt.prefix == same_place(s) && s.generation.validator(&s.receipt.interpreter).is_some())
+        sealed.find(|sealed| {
+            let now = sealed.generation.validator(&sealed.receipt.interpreter);
+            misfit(&sealed.receipt, &same_place(sealed), &self.interpreter_state(sealed, now)).is_none()
+        })
     }
 
     /// What was seen and is not used as it stands, in words.
@@ -100,6 +133,10 @@ impl<'a> Work<'a> {
     /// The data lies inside the plugin.
     pub fn check_place(&self) -> Result<()> {
         let place = &self.plugin.place;
+        if place.data.to_str().is_none() {
+            let error = Error::new(Kind::DataUnusable, format!("use `{}` for data", place.data.display()));
+            return Err(error.because("its name is no Unicode text").hint("name another directory with `--data`"));
+        }
         let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
         if fs::resolved(existing).starts_with(fs::resolved(&place.root)) { Err(data_inside(place)) } else { Ok(()) }
     }

@@ -6,6 +6,7 @@ use super::{Need, Session, handover, isolated};
 use crate::config::Installer;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
+use crate::gc::unfinished_tool;
 use crate::generation::{Generation, SCRIPTS};
 use crate::interpreter::{self, FOREIGN};
 use crate::manifest::Format;
@@ -154,7 +155,7 @@ impl Pip {
         let pin = generation.scratch().join("uv-pin.txt");
         fs::write(&pin, UV_PIN.as_bytes())?;
         fs::create_directory(&need.tools)?;
-        let staged = fs::create_unique_directory(&need.tools, &format!(".new-{}-", need.environment))?;
+        let staged = fs::create_unique_directory(&need.tools, &unfinished_tool(need.environment))?;
         let job = quiet(isolated(&self.python, generation).args(["-m", "pip", "install"]), generation)?;
         let job = job.args(["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target"]).arg(&staged);
         session.step(&job.arg("-r").arg(&pin))?;
