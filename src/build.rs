@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::gc;
 use crate::generation::{BaseInterpreter, Entry, Generation, Inputs, Receipt, SCHEMA};
-use crate::interpreter::{self, Wish};
+use crate::interpreter;
 use crate::lock::Lock;
 use crate::log::Log;
 use crate::plugin::{Place, Plugin};
@@ -30,8 +30,7 @@ impl Plan {
     /// # Errors
     /// There is none that serves.
     pub fn make(work: &Work<'_>) -> Result<Self> {
-        let wish = Wish { requires: work.manifest.requires_python(), python: work.manifest.python() };
-        let interpreter = interpreter::choose(&wish)?.interpreter;
+        let interpreter = interpreter::choose(&work.wish())?.interpreter;
         let backend = backend::choose(&work.need(&interpreter))?.backend;
         Ok(Self { interpreter, backend })
     }

@@ -37,10 +37,6 @@ pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Re
         name.into(),
     ];
     let failed = |e: std::io::Error| Error::new(Kind::Io, "start a builder").because(e);
-    let program = program().map_err(failed)?;
+    let program = std::env::current_exe().map_err(failed)?;
     process::spawn_detached(&program, &args, lock, &log).map_err(failed)
-}
-
-fn program() -> std::io::Result<PathBuf> {
-    std::env::current_exe()
 }

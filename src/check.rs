@@ -1,12 +1,12 @@
 //! `--check`: looks at what is needed, what is there, why it would be rebuilt and what failed, and changes nothing.
 
 use crate::backend;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::fs;
-use crate::interpreter::{self, Wish};
+use crate::interpreter;
 use crate::lock::{self, Attempt};
 use crate::log::last_lines;
-use crate::plugin::{Environment, Plugin};
+use crate::plugin::{Environment, OWN_DATA, Plugin};
 
 use crate::reason::{Reason, changes};
 use crate::report::{
@@ -33,6 +33,9 @@ pub fn look(plugin: &Plugin) -> Report {
 
 fn notes(plugin: &Plugin) -> Vec<String> {
     let mut notes = plugin.place.skipped.clone();
+    if plugin.place.data_from == OWN_DATA {
+        notes.push("no host says where its data is: name it with `--data` to see what the host sees".into());
+    }
     for name in ["site-packages", "venv"] {
         let path = plugin.place.data.join(name);
         if fs::is_directory(&path) && fs::link_target(&path).is_none() {
@@ -91,7 +94,11 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
         Decision::Build(reason) => {
             report.state = if can.is_ok() { State::WouldBuild } else { State::CannotBuild };
             report.why = why(work, &reason);
-            report.why.extend(can.err().map(|error| error.sentence()));
+            report.why.extend(can.err().map(|error| match error.kind {
+                // The causes stand below, with the candidates.
+                Kind::NoInterpreter | Kind::NoInstaller => error.message,
+                _ => error.sentence(),
+            }));
             report.reason = Some(reason);
         }
     }
@@ -108,8 +115,7 @@ fn why(work: &Work<'_>, reason: &Reason) -> Vec<String> {
 
 /// Chooses as a build would, and says whether one could begin.
 fn choose(work: &Work<'_>, report: &mut EnvironmentReport) -> Result<(), Error> {
-    let wish = Wish { requires: work.manifest.requires_python(), python: work.manifest.python() };
-    let chosen = interpreter::choose(&wish).inspect_err(|e| report.interpreter.error = Some(e.to_string()))?;
+    let chosen = interpreter::choose(&work.wish()).inspect_err(|e| report.interpreter.error = Some(e.to_string()))?;
     let interpreter = &chosen.interpreter;
     report.interpreter.chosen = Some(format!("`{}` ({})", interpreter.path.display(), interpreter.full_version));
     report.interpreter.rejected = chosen.rejected.iter().map(|r| format!("`{}`: {}", r.candidate, r.reason)).collect();
@@ -127,7 +133,7 @@ fn writable(work: &Work<'_>) -> Result<(), Error> {
     if fs::is_directory(existing) && fs::is_writable(existing) {
         return Ok(());
     }
-    let error = Error::new(crate::error::Kind::DataUnusable, format!("write in `{}`", existing.display()));
+    let error = Error::new(Kind::DataUnusable, format!("write in `{}`", existing.display()));
     Err(error.hint("make the plugin's data directory writable, or name another one with `--data`"))
 }
 

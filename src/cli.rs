@@ -8,7 +8,7 @@ use crate::export;
 use crate::gc;
 use crate::hook;
 use crate::launch;
-use crate::lock::{self, Attempt, Lock};
+use crate::lock::{Attempt, Lock};
 use crate::output;
 use crate::page::{self, Paint};
 use crate::plugin::{Environment, Plugin, locate};
@@ -76,7 +76,7 @@ fn prepare(plugin: &Plugin, typed: &Typed) -> Result<Option<Leased>> {
         return Ok(None);
     };
     let work = Work::new(plugin, environment)?;
-    let door = Door { patience: whole_build(&plugin.config), watched: false, settles: false, rebuild: false };
+    let door = Door { patience: whole_build(&plugin.config), by_hand: false, settles: false, rebuild: false };
     for _ in 0..LEASE_TRIES {
         let ready = provision::ensure(&work, &door)?;
         if let Some(lease) = provision::lease(&ready.sealed) {
@@ -107,7 +107,7 @@ fn chosen<'a>(plugin: &'a Plugin, typed: &Typed) -> Result<Vec<&'a Environment>>
 }
 
 fn sync(plugin: &Plugin, typed: &Typed) -> Result<()> {
-    let door = Door { patience: whole_build(&plugin.config), watched: true, settles: true, rebuild: typed.rebuild };
+    let door = Door { patience: whole_build(&plugin.config), by_hand: true, settles: true, rebuild: typed.rebuild };
     let environments = chosen(plugin, typed)?;
     if environments.is_empty() {
         output::note(&format!("{} has no manifest, so there is nothing to install", plugin.name));
@@ -182,7 +182,7 @@ fn prune(plugin: &Plugin, typed: &Typed) -> Result<()> {
 fn prune_one(plugin: &Plugin, name: &str, store: &Store) -> Result<String> {
     // More than once: whoever looks at the lock holds it for a moment.
     for _ in 0..LOCK_TRIES {
-        match lock::try_exclusive(&store.lock_path())? {
+        match store.lock()? {
             Attempt::Held(right) => {
                 let swept = gc::sweep(store, &work::tools(&plugin.place.data), name, &right)?;
                 let size =

@@ -145,13 +145,16 @@ impl Error {
     /// The whole error on one line, for `systemMessage`.
     pub fn sentence(&self) -> String {
         let mut text = self.message.clone();
-        for cause in &self.causes {
+        for cause in self.causes.iter().take(SENTENCE_CAUSES) {
             text.push_str(": ");
             text.push_str(cause.lines().next().unwrap_or_default());
-            if let Some(last) = cause.lines().skip(1).last() {
+            if let Some(line) = telling_line(cause) {
                 text.push(' ');
-                text.push_str(last.trim());
+                text.push_str(line.trim());
             }
+        }
+        if self.causes.len() > SENTENCE_CAUSES {
+            text.push_str(&format!(", and {} more, see `plugdeps --check`", self.causes.len() - SENTENCE_CAUSES));
         }
         if let Some(hint) = &self.hint {
             text.push_str("; ");
@@ -159,6 +162,19 @@ impl Error {
         }
         text
     }
+}
+
+/// How many causes a sentence has room for.
+const SENTENCE_CAUSES: usize = 3;
+
+/// Of what an installer said, the last line that calls itself an error or its cause, or else the last.
+fn telling_line(cause: &str) -> Option<&str> {
+    let said = || cause.lines().skip(1);
+    let is_error = |line: &&str| {
+        let line = line.trim_start().to_lowercase();
+        line.starts_with("error") || line.starts_with("cause:")
+    };
+    said().filter(is_error).last().or_else(|| said().last())
 }
 
 impl fmt::Display for Error {

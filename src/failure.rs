@@ -266,6 +266,13 @@ pub const CLASSES: &[Class] = &[
         ],
     ),
     class(
+        "invalid-requirement",
+        "a line of the requirements cannot be understood",
+        "correct the line",
+        LATER,
+        &["invalid requirement", "invalid specifier", "couldn't parse requirement", "expected one of `@`"],
+    ),
+    class(
         "no-such-package",
         "no version of a package satisfies the manifest, or the package index did not answer: pip does not say which",
         "check the name of the package, the network, and the address and credentials of the index",
@@ -294,7 +301,7 @@ pub const CLASSES: &[Class] = &[
         "the installer is too old for what the manifest needs",
         "update uv",
         LATER,
-        &["unexpected argument", "no such option", "failed to parse `uv.lock`", "unsupported lockfile"],
+        &["unexpected argument", "failed to parse `uv.lock`", "unsupported lockfile"],
     ),
     class(
         "permission",

@@ -26,7 +26,7 @@ pub fn session_start(place: Result<Place>) {
 }
 
 fn make_ready(plugin: &Plugin) -> Vec<String> {
-    let door = Door { patience: patience(plugin), watched: false, settles: true, rebuild: false };
+    let door = Door { patience: patience(plugin), by_hand: false, settles: true, rebuild: false };
     match plugin.environments.as_slice() {
         [only] => report(plugin, only, &door).into_iter().collect(),
         several => std::thread::scope(|scope| {
@@ -48,7 +48,7 @@ fn patience(plugin: &Plugin) -> Duration {
 fn report(plugin: &Plugin, environment: &Environment, door: &Door) -> Option<String> {
     let outcome = Work::new(plugin, environment).and_then(|work| provision::ensure(&work, door));
     let (error, serving) = match outcome {
-        Ok(ready) => (ready.stale?, "; until then its previous packages are used"),
+        Ok(ready) => (ready.stale?, "; its previous packages are used meanwhile"),
         Err(error) => (error, ""),
     };
     Some(message(plugin, &error, serving))

@@ -55,6 +55,7 @@ impl Page {
 
     fn environment(&mut self, report: &EnvironmentReport) {
         report.why.iter().for_each(|why| self.row("because", why));
+        self.row("to do", &report.to_do);
         if let Some(manifest) = &report.manifest {
             self.manifest(manifest);
         }
@@ -68,7 +69,6 @@ impl Page {
         if let Some(failure) = &report.last_failure {
             self.failure(failure);
         }
-        self.row("to do", &report.to_do);
     }
 
     fn manifest(&mut self, manifest: &ManifestReport) {
@@ -120,9 +120,22 @@ impl Page {
             "last failure",
             &format!("{} ({class}), {}{of}, try {}", failure.message, ago(failure.age), failure.tries),
         );
-        failure.log_end.iter().for_each(|line| self.row("", &format!("| {line}")));
+        // Of other manifests it explains nothing that is true now.
+        for line in failure.log_end.iter().filter(|_| failure.of_these_inputs) {
+            self.row("", &format!("| {}", shortened(line)));
+        }
         self.row("log", &failure.log.display().to_string());
     }
+}
+
+/// As much of a line as a page has room for.
+fn shortened(line: &str) -> String {
+    const LONGEST: usize = 160;
+    let mut short: String = line.chars().take(LONGEST).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    short
 }
 
 fn ago(seconds: u64) -> String {

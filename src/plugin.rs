@@ -13,6 +13,9 @@ use std::path::{Component, Path, PathBuf};
 /// Name of the environment of the plugin's own directory.
 pub const MAIN: &str = "main";
 
+/// Who names the data directory when no flag and no host does.
+pub const OWN_DATA: &str = "the user's data directory";
+
 /// Names under which hosts say where the plugin is.
 const ROOT_NAMES: [&str; 5] =
     ["CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "CURSOR_PLUGIN_ROOT", "COPILOT_PLUGIN_ROOT", "GROK_PLUGIN_ROOT"];
@@ -90,7 +93,7 @@ pub fn locate(root: Option<&Path>, data: Option<&Path>) -> Result<Place> {
     let (data, data_from) = match (data, from_host) {
         (Some(path), _) => (path.to_path_buf(), "--data".to_owned()),
         (None, Some((path, name))) => (path, name.to_owned()),
-        (None, None) => (default_data(&root).ok_or_else(|| no_data(&skipped))?, "the user's data directory".to_owned()),
+        (None, None) => (default_data(&root).ok_or_else(|| no_data(&skipped))?, OWN_DATA.to_owned()),
     };
     let data = absolute(&data)?;
     let place = Place { root, root_from, data, data_from, skipped };

@@ -27,8 +27,9 @@ const BUILDERS: u32 = 3;
 pub struct Door {
     /// How long it waits at most.
     pub patience: Duration,
-    /// Whether a person watches: waits are announced, installers show their progress, failures are no reason not to try.
-    pub watched: bool,
+    /// Whether a person asked by hand: waits are announced, installers show their progress, a failure is no reason
+    /// not to try, and the build ends with the command.
+    pub by_hand: bool,
     /// Whether the generation that fits becomes the current one, and the stable links are led to it.
     pub settles: bool,
     /// Build even if an environment fits.
@@ -106,7 +107,8 @@ pub fn lease(sealed: &Sealed) -> Option<Option<Lock>> {
 struct Wait<'a> {
     work: &'a Work<'a>,
     door: &'a Door,
-    /// With what to build; `None` when somebody builds already, or the build has been handed on.
+    /// With what to build by hand. A builder chooses for itself, when it is its turn; here the choice only tells in
+    /// time that there is none.
     plan: Option<Plan>,
     /// When the last failure was, that was there when we came.
     seen: Option<u64>,
@@ -124,14 +126,17 @@ impl<'a> Wait<'a> {
         let plan = if building || fits { None } else { Some(Plan::make(work)?) };
         work.store.create()?;
         let seen = work.failure().map(|failure| failure.at_ms);
-        Ok(Self { work, door, plan, seen, began: Instant::now(), builders: 0, announced: !door.watched })
+        Ok(Self { work, door, plan, seen, began: Instant::now(), builders: 0, announced: !door.by_hand })
     }
 
     /// Waits until a generation fits; says whether it was built meanwhile.
     fn finish(mut self) -> Result<(Sealed, bool)> {
         loop {
-            let done = match lock::try_exclusive(&self.work.store.lock_path())? {
-                Attempt::Busy => self.announce(),
+            let done = match self.work.store.lock()? {
+                Attempt::Busy => {
+                    self.announce();
+                    None
+                }
                 Attempt::Held(lock) => self.alone(Some(lock))?,
                 // Without locks nobody can tell whether a builder lives: one is started, and then it is waited for.
                 Attempt::Unsupported if self.builders > 0 => self.failed_meanwhile()?,
@@ -164,7 +169,7 @@ impl<'a> Wait<'a> {
             return Ok(Some((*sealed, self.builders > 0)));
         }
         let (place, name) = (&self.work.plugin.place, &self.work.environment.name);
-        if self.door.watched {
+        if self.door.by_hand {
             let log = Log::create(&self.work.store.logs(), true)?;
             return build(place, name, lock, self.plan.take(), self.door.rebuild, log)
                 .map(|sealed| Some((sealed, true)));
@@ -192,7 +197,9 @@ impl<'a> Wait<'a> {
         if self.builders >= BUILDERS {
             let log = builder::log_path(&self.work.store);
             let error = Error::new(Kind::InstallFailed, "build the environment");
-            let error = error.because(format!("{BUILDERS} builders died without a word"));
+            let error = error.because(format!("{BUILDERS} builders ended without a result"));
+            let words = String::from_utf8_lossy(&fs::head(&log, 4096)).trim().to_owned();
+            let error = if words.is_empty() { error } else { error.because(words) };
             return Err(error.hint(format!("see `{}` and the newest file in `logs` beside it", log.display())));
         }
         self.work.failure().map_or(Ok(()), |failure| refused(&failure))
@@ -209,10 +216,10 @@ impl<'a> Wait<'a> {
     }
 
     /// Tells a person after a second what is waited for, since when, and until when.
-    fn announce(&mut self) -> Option<(Sealed, bool)> {
+    fn announce(&mut self) {
         let waited = self.began.elapsed();
         if self.announced || waited < Duration::from_secs(1) {
-            return None;
+            return;
         }
         self.announced = true;
         let left = self.door.patience.saturating_sub(waited).as_secs();
@@ -222,7 +229,6 @@ impl<'a> Wait<'a> {
         });
         let lock = self.work.store.lock_path();
         output::note(&format!("waiting for {who}, for at most {left} s (lock: `{}`)", lock.display()));
-        None
     }
 }
 

@@ -63,7 +63,9 @@ impl fmt::Display for Reason {
         match self {
             Reason::FirstTime => write!(f, "there is no environment yet"),
             Reason::InputsChanged => write!(f, "the manifests changed"),
-            Reason::InterpreterGone { path } => write!(f, "its interpreter `{}` is gone", path.display()),
+            Reason::InterpreterGone { path } => {
+                write!(f, "its interpreter `{}` is gone", path.display())
+            }
             Reason::InterpreterChanged { from, to } => {
                 write!(f, "its interpreter was {} {} and is now {} {}", from.abi, from.platform, to.abi, to.platform)
             }

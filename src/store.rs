@@ -13,6 +13,7 @@ use crate::error::{Error, KINDS, Kind, Result};
 use crate::failure;
 use crate::fs;
 use crate::generation::{Entry, Generation, Inputs, PREFIX, Profile, Receipt, SCHEMA};
+use crate::lock::{self, Attempt};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -86,6 +87,12 @@ pub struct Sealed {
     pub current: bool,
 }
 
+fn unusable(cause: Error) -> Error {
+    let mut error = Error::new(Kind::DataUnusable, cause.message);
+    error.causes = cause.causes;
+    error.hint("make the plugin's data directory writable, or name another one with `--data`")
+}
+
 /// Milliseconds since 1970.
 pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -103,11 +110,15 @@ impl Store {
     /// # Errors
     /// The data directory cannot be written.
     pub fn create(&self) -> Result<()> {
-        fs::create_directory(&self.directory).map_err(|e| {
-            let mut error = Error::new(Kind::DataUnusable, e.message);
-            error.causes = e.causes;
-            error.hint("make the plugin's data directory writable, or name another one with `--data`")
-        })
+        fs::create_directory(&self.directory).map_err(unusable)
+    }
+
+    /// Asks for the right to build and sweep.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub fn lock(&self) -> Result<Attempt> {
+        lock::try_exclusive(&self.lock_path()).map_err(unusable)
     }
 
     /// The directory.

@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
 use crate::fs::{self, Validator};
 use crate::generation::BaseInterpreter;
-use crate::interpreter;
+use crate::interpreter::{self, Wish};
 use crate::manifest::Manifest;
 use crate::plugin::{Environment, MAIN, Plugin, data_inside};
 use crate::reason::{InterpreterState, Reason, misfit};
@@ -171,6 +171,11 @@ impl<'a> Work<'a> {
         let data = &self.plugin.place.data;
         let site_packages = sealed.generation.site_packages(&sealed.receipt.interpreter.identity);
         vec![(sealed.generation.prefix(), data.join("venv")), (site_packages, data.join("site-packages"))]
+    }
+
+    /// What interpreter the plugin accepts.
+    pub fn wish(&self) -> Wish<'_> {
+        Wish { requires: self.manifest.requires_python(), python: self.manifest.python() }
     }
 
     /// What an installer is asked to serve.

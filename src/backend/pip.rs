@@ -181,7 +181,22 @@ fn quiet(job: Job, generation: &Generation) -> Result<Job> {
     if fs::is_directory(&generation.prefix()) {
         fs::write(&generation.pip_settings(), REDIRECT_NOTHING.as_bytes())?;
     }
-    Ok(job)
+    own_settings(job, generation)
+}
+
+/// A file that `PIP_CONFIG_FILE` names outranks even the environment's: pip is shown a copy without what redirects.
+fn own_settings(job: Job, generation: &Generation) -> Result<Job> {
+    let Some(file) = std::env::var_os("PIP_CONFIG_FILE").map(PathBuf::from) else { return Ok(job) };
+    let Some(content) = fs::read_optional(&file)? else { return Ok(job) };
+    let copy = generation.scratch().join("pip.conf");
+    let redirects = |line: &str| {
+        let key = line.split(['=', ':']).next().unwrap_or_default().trim().to_lowercase().replace('_', "-");
+        ["target", "prefix", "root", "user"].contains(&key.as_str())
+    };
+    let text = String::from_utf8_lossy(&content);
+    let kept: Vec<&str> = text.lines().filter(|line| !redirects(line)).collect();
+    fs::write(&copy, kept.join("\n").as_bytes())?;
+    Ok(job.set("PIP_CONFIG_FILE", copy))
 }
 
 fn needs_uv(need: &Need<'_>) -> bool {
