@@ -143,3 +143,19 @@ fn no_file_names_a_path_of_this_machine() {
         assert!(found.is_none(), "`{name}` names {found:?}");
     }
 }
+
+#[test]
+fn the_code_map_names_every_file_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let map = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let cells = map.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let mut mapped: Vec<String> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    let files = walkdir::WalkDir::new(root.join("src")).into_iter().flatten().map(walkdir::DirEntry::into_path);
+    let names = files.filter_map(|path| path.strip_prefix(root.join("src")).ok()?.to_str().map(str::to_owned));
+    let of_systems = |name: &String| ["_unix.rs", "_windows.rs"].iter().any(|ending| name.ends_with(ending));
+    let mut there: Vec<String> = names.filter(|name| name.ends_with(".rs") && !of_systems(name)).collect();
+    mapped.sort();
+    there.sort();
+    assert_eq!(mapped, there);
+}
