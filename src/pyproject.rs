@@ -110,6 +110,11 @@ impl Pyproject {
         uv_settings::names_neighbours(&self.uv) || texts.any(depends_on_place)
     }
 
+    /// The paths that `[tool.uv.sources]` names, as they are written.
+    pub fn source_paths(&self) -> Vec<String> {
+        uv_settings::source_paths(&self.uv)
+    }
+
     /// Where the dependencies are, if `project.dynamic` says that they are not here.
     pub fn dynamic_dependencies(&self) -> Option<DynamicDependencies> {
         let is_dynamic = self.dynamic.iter().any(|key| key == "dependencies");

@@ -67,6 +67,13 @@ pub(crate) fn names_neighbours(uv: &Table) -> bool {
     has_neighbouring_source(uv) || has_neighbouring_index(uv)
 }
 
+/// The paths of `sources`, as they are written.
+pub(crate) fn source_paths(uv: &Table) -> Vec<String> {
+    let sources = uv.get("sources").and_then(Value::as_table).into_iter().flat_map(Table::values);
+    let each = sources.flat_map(|source| source.as_array().map_or(std::slice::from_ref(source), Vec::as_slice));
+    each.filter_map(|source| source.get("path").and_then(Value::as_str)).map(str::to_owned).collect()
+}
+
 /// An index or a list of links that is a directory, and not an absolute one.
 fn has_neighbouring_index(uv: &Table) -> bool {
     let is_near = |text: &str| !text.contains("://") && !text.starts_with('/');
@@ -117,6 +124,14 @@ mod tests {
 
     fn uv(text: &str) -> Table {
         toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn paths_of_sources_are_found_in_tables_and_arrays() {
+        let uv = uv(
+            "[sources]\na = { path = 'x' }\nb = [{ path = 'y', marker = 'm' }, { git = 'g' }]\nc = { workspace = true }",
+        );
+        assert_eq!(source_paths(&uv), ["x", "y"]);
     }
 
     #[test]

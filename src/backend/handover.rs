@@ -43,12 +43,12 @@ fn write_file(directory: &Path, label: &str, content: &str) -> Result<PathBuf> {
 /// Where the project speaks of places relative to itself, it is the plugin's own directory.
 ///
 /// # Errors
-/// The copy cannot be written.
+/// The copy cannot be written, or the project names a source directory in the plugin.
 pub fn project(need: &Need<'_>, generation: &Generation) -> Result<PathBuf> {
     let label = Path::new(&need.manifest.label);
     let own = need.root.join(label.parent().unwrap_or(Path::new("")));
     let Some(project) = need.manifest.project().filter(|project| !project.needs_its_place()) else {
-        return Ok(own);
+        return no_source_directories(need, &own).map(|()| own);
     };
     let copy = generation.scratch().join("project");
     fs::create_directory(&copy)?;
@@ -57,6 +57,21 @@ pub fn project(need: &Need<'_>, generation: &Generation) -> Result<PathBuf> {
         fs::write(&copy.join("uv.lock"), &lock.bytes)?;
     }
     Ok(copy)
+}
+
+/// uv would build a source directory where it stands, and the plugin's directory is never written.
+fn no_source_directories(need: &Need<'_>, own: &Path) -> Result<()> {
+    let paths = need.manifest.project().map(crate::pyproject::Pyproject::source_paths).unwrap_or_default();
+    match paths.iter().find(|path| fs::is_directory(&own.join(path))) {
+        Some(path) => Err(source_directory(format!("install `{path}` of `[tool.uv.sources]`"))),
+        None => Ok(()),
+    }
+}
+
+fn source_directory(what: String) -> Error {
+    let error = Error::new(Kind::ManifestInvalid, what);
+    let error = error.because("it is a source directory in the plugin, and building it would write there");
+    error.hint("put a wheel of it into the plugin and name that")
 }
 
 /// Whether a file of the manifest names an index of its own.
@@ -118,10 +133,7 @@ fn told(root: &Path, manifest: &Manifest, source: &Source, line: &Raw<'_>) -> Re
         Local::File(path) => Ok(text.replacen(place, &file_url(&path), 1)),
         Local::Elsewhere => Ok(text),
         Local::Directory => {
-            let what = format!("install `{}` in `{}` line {}", line.text, source.label, line.number);
-            let error = Error::new(Kind::ManifestInvalid, what);
-            let error = error.because("it is a source directory in the plugin, and building it would write there");
-            Err(error.hint("put a wheel of it into the plugin and name that"))
+            Err(source_directory(format!("install `{}` in `{}` line {}", line.text, source.label, line.number)))
         }
     }
 }

@@ -261,3 +261,55 @@ mod two_versions_of_one_plugin_share_the_data {
         }
     }
 }
+
+mod where_the_file_system_has_no_locks {
+    use super::*;
+    use std::process::Command;
+
+    /// Says ENOLCK for every lock of ours, as a network file system without a lock server does.
+    const NO_LOCKS: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+int flock(int fd, int how) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    if (strstr(path, "/data/plugdeps/")) { errno = ENOLCK; return -1; }
+    return ((int (*)(int, int))dlsym(RTLD_NEXT, "flock"))(fd, how);
+}
+"#;
+
+    fn without_locks(world: &World) -> String {
+        let (source, library) = (world.plugin.temp().join("nolock.c"), world.plugin.temp().join("nolock.so"));
+        fs::write(&source, NO_LOCKS).unwrap();
+        let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").status();
+        assert!(built.expect("install a C compiler: `cc` is what Rust links with").success());
+        library.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn builders_waste_work_and_damage_nothing() {
+        let world = World::new(Installer::Uv);
+        let library = without_locks(&world);
+        let start = |cmd: Cmd| cmd.env("LD_PRELOAD", &library).timeout(LONG).spawn();
+        let hooks: Vec<_> = (0..6).map(|_| start(world.plugin.hook_cmd())).collect();
+        let runs: Vec<_> = (0..6).map(|_| start(world.python_cmd("import alpha; print(alpha.VALUE)"))).collect();
+        for hook in hooks {
+            hook.wait().ok().silent();
+        }
+        for run in runs {
+            run.wait().ok().stdout_is("alpha 1.0\n");
+        }
+        assert!(world.plugin.builds() > 1, "the locks worked after all");
+        let page = world.plugin.command(["--check"]).env("LD_PRELOAD", &library).run();
+        page.ok().stdout_has("this file system has no locks");
+        let prune = world.plugin.command(["prune"]).env("LD_PRELOAD", &library).run();
+        prune.exits(1).stderr_has("this file system has no locks");
+        world.serves("1.0");
+    }
+}

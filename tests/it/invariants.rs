@@ -1065,6 +1065,21 @@ mod the_source_of_the_plugin_is_never_copied {
     }
 
     #[test]
+    fn a_source_directory_of_a_third_party_in_it_is_refused_with_what_to_do() {
+        let world = World::new(Installer::Uv);
+        fs::remove_file(world.plugin.root.join("requirements.txt")).unwrap();
+        world.plugin.write("vendored/pyproject.toml", "[project]\nname = \"third\"\nversion = \"1\"\n");
+        let project = "[project]\nname = \"x\"\nversion = \"1\"\ndependencies = [\"third\"]\n";
+        world
+            .plugin
+            .write("pyproject.toml", &format!("{project}[tool.uv.sources]\nthird = {{ path = \"vendored\" }}\n"));
+        let before = Tree::of(&world.plugin.root);
+        let output = world.plugin.command(["sync"]).run();
+        output.exits(6).stderr_has("install `vendored` of `[tool.uv.sources]`").stderr_has("put a wheel of it");
+        assert_same(&before, &Tree::of(&world.plugin.root));
+    }
+
+    #[test]
     fn not_by_a_lock_that_holds_it_as_a_package() {
         let world = World::new(Installer::Uv);
         fs::remove_file(world.plugin.root.join("requirements.txt")).unwrap();
