@@ -9,12 +9,13 @@ use crate::fs;
 use crate::gc;
 use crate::generation::{BaseInterpreter, Entry, Generation, Inputs, Receipt, SCHEMA};
 use crate::interpreter;
-use crate::lock::Lock;
+use crate::lock::{self, Attempt, Lock};
 use crate::log::Log;
 use crate::plugin::{Place, Plugin};
 use crate::process;
 use crate::store::{Builder, Failure, Sealed, Store, now_ms};
 use crate::work::{Decision, Work, tools};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// With what an environment will be built.
@@ -98,12 +99,16 @@ fn build_once(work: &Work<'_>, plan: Option<Plan>, log: &mut Log) -> Result<Opti
         Builder { pid: std::process::id(), since, until: since + deadline.as_secs(), log: log.path().to_path_buf() };
     work.store.note_builder(&builder)?;
     let generation = work.store.stage()?;
-    let mut session = Session { log, deadline: Instant::now() + deadline };
+    let lease = match lock::try_shared(&generation.lease_path()) {
+        Some(Attempt::Held(lock)) => Some(Arc::new(lock.into_file())),
+        _ => None,
+    };
+    let mut session = Session { log, deadline: Instant::now() + deadline, lease };
     let outcome =
         install(work, plan, &generation, &mut session).and_then(|receipt| publish(work, &generation, receipt));
     if !matches!(outcome, Ok(Some(_))) {
         // Nobody has seen it; what cannot be removed now is swept later.
-        let _ = fs::remove_tree(generation.directory());
+        let _ = fs::discard_tree(generation.directory());
     }
     outcome
 }

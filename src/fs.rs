@@ -219,6 +219,22 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Removes a directory in which somebody may still be at work: it is out of the way at once and as a whole, then gone.
+///
+/// An environment that loses `pyvenv.cfg` before its interpreter is no environment any more, and an installer that
+/// was left running would put packages into the user's own Python. What a crash leaves is named as a sweep expects.
+///
+/// # Errors
+/// Something in it cannot be removed.
+pub fn discard_tree(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let aside = path.with_file_name(format!(".new-{name}"));
+    match fs::rename(path, &aside) {
+        Ok(()) => remove_tree(&aside),
+        Err(_) => remove_tree(path),
+    }
+}
+
 /// The names in a directory, sorted; none when it cannot be read.
 pub fn names(path: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(path) else { return Vec::new() };

@@ -64,7 +64,7 @@ fn remove(generation: &Generation) -> Result<Option<u64>> {
     };
     let bytes = fs::tree_size(generation.directory());
     fs::remove_file(&generation.receipt_path())?;
-    fs::remove_tree(generation.directory())?;
+    fs::discard_tree(generation.directory())?;
     Ok(Some(bytes))
 }
 

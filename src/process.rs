@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
@@ -32,6 +33,7 @@ pub struct Job {
     args: Vec<OsString>,
     directory: Option<PathBuf>,
     environment: BTreeMap<OsString, Option<OsString>>,
+    input: Option<Arc<File>>,
 }
 
 /// How a job ended.
@@ -57,7 +59,7 @@ pub enum Terminal {
 impl Job {
     /// A job that runs `program`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), directory: None, environment: BTreeMap::new() }
+        Self { program: program.into(), args: Vec::new(), directory: None, environment: BTreeMap::new(), input: None }
     }
 
     /// Adds one argument.
@@ -95,6 +97,13 @@ impl Job {
         self
     }
 
+    /// The file to read standard input from, and so to hold open for as long as the job lives; else it is empty.
+    #[must_use]
+    pub fn input(mut self, file: Option<Arc<File>>) -> Self {
+        self.input = file;
+        self
+    }
+
     /// The command as a person would read it.
     pub fn shown(&self) -> String {
         let mut text = self.program.display().to_string();
@@ -105,9 +114,10 @@ impl Job {
         text
     }
 
-    fn command(&self) -> Command {
+    fn command(&self) -> io::Result<Command> {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).stdin(Stdio::null());
+        let input = self.input.as_ref().map(|file| file.try_clone()).transpose()?;
+        command.args(&self.args).stdin(input.map_or_else(Stdio::null, Stdio::from));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
@@ -117,7 +127,7 @@ impl Job {
                 None => command.env_remove(name),
             };
         }
-        command
+        Ok(command)
     }
 
     /// Runs the job to its end and hands its output, both streams in the order written, to `output`.
@@ -127,7 +137,7 @@ impl Job {
     /// # Errors
     /// The program cannot be started.
     pub fn run(&self, terminal: Terminal, deadline: Instant, output: &mut dyn FnMut(&[u8])) -> io::Result<Ended> {
-        let mut command = self.command();
+        let mut command = self.command()?;
         let reader: Box<dyn Read + Send> = match terminal {
             Terminal::Live => os::attach_terminal(&mut command)?,
             Terminal::None | Terminal::Shared => attach_pipe(&mut command)?,

@@ -182,7 +182,9 @@ impl Store {
     /// # Errors
     /// The data directory cannot be written.
     pub fn stage(&self) -> Result<Generation> {
-        fs::create_unique_directory(&self.directory, PREFIX).map(Generation::at)
+        let generation = fs::create_unique_directory(&self.directory, PREFIX).map(Generation::at)?;
+        fs::write(&generation.lease_path(), b"")?;
+        Ok(generation)
     }
 
     /// Makes a built generation usable. The receipt is written last: a crash before it leaves leftovers.
@@ -193,7 +195,6 @@ impl Store {
         // It may hold manifests with credentials.
         fs::remove_tree(&generation.scratch())?;
         fs::remove_file(&generation.pip_settings())?;
-        fs::write(&generation.lease_path(), b"")?;
         fs::replace_state(&generation.inputs_path(), inputs, false)?;
         fs::replace_state(&generation.receipt_path(), receipt, true)
     }

@@ -16,7 +16,9 @@ use crate::interpreter::{FOREIGN, Rejection};
 use crate::log::{Log, last_lines};
 use crate::manifest::{Format, Manifest};
 use crate::process::{Job, describe_end};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What is to be served, and with what.
@@ -163,6 +165,10 @@ pub struct Session<'a> {
     pub log: &'a mut Log,
     /// When the build is ended.
     pub deadline: Instant,
+    /// The lease of the generation, which installers hold as their standard input. One that outlives a killed builder
+    /// keeps its environment until it ends: an interpreter that lost it half-way would take itself for the user's own,
+    /// and packages would go there.
+    pub lease: Option<Arc<File>>,
 }
 
 impl Session<'_> {
@@ -173,6 +179,7 @@ impl Session<'_> {
     pub fn step(&mut self, job: &Job) -> Result<()> {
         self.log.begin_step(&format!("$ {}", job.shown()));
         let terminal = self.log.terminal();
+        let job = job.clone().input(self.lease.clone());
         let ended = job.run(terminal, self.deadline, &mut |bytes| self.log.feed(bytes));
         let ended =
             ended.map_err(|e| Error::new(Kind::InstallFailed, format!("start `{}`", job.shown())).because(e))?;

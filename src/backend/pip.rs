@@ -112,7 +112,8 @@ impl Pip {
         } else {
             isolated(&generation.python(), generation).arg(self.alone(generation)?).arg("install")
         };
-        quiet(job, generation)
+        // Never into the base interpreter, even if the environment goes away under an installer left running.
+        quiet(job.set("PIP_REQUIRE_VIRTUALENV", "1"), generation)
     }
 
     /// An old pip runs in the environment itself, from a directory that shows it nothing but pip:
@@ -156,7 +157,8 @@ impl Pip {
         fs::write(&pin, UV_PIN.as_bytes())?;
         fs::create_directory(&need.tools)?;
         let staged = fs::create_unique_directory(&need.tools, &unfinished_tool(need.environment))?;
-        let job = quiet(isolated(&self.python, generation).args(["-m", "pip", "install"]), generation)?;
+        let job = isolated(&self.python, generation).args(["-m", "pip", "install"]).set("PIP_REQUIRE_VIRTUALENV", "0");
+        let job = quiet(job, generation)?;
         let job = job.args(["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target"]).arg(&staged);
         session.step(&job.arg("-r").arg(&pin))?;
         // Another environment's builder may have been first; its uv is the same.
@@ -176,7 +178,7 @@ const REDIRECT_NOTHING: &str = "[global]\ntarget=\nprefix=\nroot=\n[install]\nta
 fn quiet(job: Job, generation: &Generation) -> Result<Job> {
     let job = job.set("PIP_DRY_RUN", "0").set("PIP_NO_DEPS", "0").set("PIP_IGNORE_INSTALLED", "0");
     let job = job.set("PIP_USER", "0").set("PIP_NO_INPUT", "1").set("PIP_DISABLE_PIP_VERSION_CHECK", "1");
-    let job = job.set("PIP_ROOT_USER_ACTION", "ignore").set("PIP_REQUIRE_VIRTUALENV", "0").set("NO_COLOR", "1");
+    let job = job.set("PIP_ROOT_USER_ACTION", "ignore").set("NO_COLOR", "1");
     let job = job.args(["--no-compile", "--no-warn-script-location"]);
     if fs::is_directory(&generation.prefix()) {
         fs::write(&generation.pip_settings(), REDIRECT_NOTHING.as_bytes())?;

@@ -153,6 +153,9 @@ mod a_builder_may_be_killed_at_any_moment {
         assert_eq!(there, named, "exactly the live generations are left");
         assert_eq!(world.plugin.unfinished(), Vec::<std::path::PathBuf>::new());
         world.plugin.command(["--check"]).run().ok();
+        // An installer that outlived its builder lost its environment, and must not have taken the user's Python for it.
+        let own = world.plugin.bare_command("python3").args(["-c", "import alpha"]).run();
+        own.exits(1).stderr_has("No module named 'alpha'");
     }
 
     #[test]
