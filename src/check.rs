@@ -7,10 +7,11 @@ use crate::interpreter;
 use crate::lock::{self, Attempt};
 use crate::log::last_lines;
 use crate::plugin::{Environment, OWN_DATA, Plugin};
-
+use crate::proof::{self, Failed};
 use crate::reason::{Reason, changes};
 use crate::report::{
-    Candidates, Current, EnvironmentReport, FailureReport, LockReport, ManifestReport, Named, Report, SCHEMA, State,
+    Candidates, Current, EnvironmentReport, FailureReport, LockReport, ManifestReport, Named, NotStarted, Report,
+    SCHEMA, State,
 };
 use crate::store::{Failure, Sealed, Store, now_ms};
 use crate::work::{Decision, Work};
@@ -60,6 +61,7 @@ fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {
         interpreter: Candidates::default(),
         installer: Candidates::default(),
         current: store.sealed().next().map(|sealed| current(&sealed)),
+        not_started: store.sealed().next().map(|sealed| not_started(&sealed)).unwrap_or_default(),
         lock: lock_report(&store),
         last_failure: None,
         to_do: String::new(),
@@ -90,6 +92,7 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
         Decision::Reuse { sealed, .. } => {
             report.state = State::Ready;
             report.current = Some(current(&sealed));
+            report.not_started = not_started(&sealed);
         }
         Decision::Build(reason) => {
             report.state = if can.is_ok() { State::WouldBuild } else { State::CannotBuild };
@@ -137,6 +140,18 @@ fn writable(work: &Work<'_>) -> Result<(), Error> {
     Err(error.hint("make the plugin's data directory writable, or name another one with `--data`"))
 }
 
+fn not_started(sealed: &Sealed) -> Vec<NotStarted> {
+    let now = now_ms() / 1000;
+    let report = |failed: Failed| NotStarted {
+        command: failed.command,
+        end: failed.end,
+        said: failed.said,
+        age: now.saturating_sub(failed.at),
+        instead: failed.instead,
+    };
+    proof::failures(&sealed.generation).into_iter().map(report).collect()
+}
+
 fn current(sealed: &Sealed) -> Current {
     let receipt = &sealed.receipt;
     Current {
@@ -179,6 +194,7 @@ fn failure_report(failure: &Failure, digest: Option<&str>) -> FailureReport {
 fn to_do(report: &EnvironmentReport) -> String {
     let failure = report.last_failure.as_ref().filter(|f| f.of_these_inputs);
     match report.state {
+        State::Ready if !report.not_started.is_empty() => "mend the server, or pin the packages it worked with".into(),
         State::Ready => "nothing".into(),
         State::WouldBuild if report.lock.state == "held" => "wait: a build is under way".into(),
         State::WouldBuild => match failure.and_then(|f| f.hint.as_ref()) {

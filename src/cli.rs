@@ -1,35 +1,33 @@
 //! The doors: what each command does with a plugin.
 
 use crate::build;
+use crate::capture;
 use crate::check;
-use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export;
 use crate::gc;
+use crate::home::whole_build;
 use crate::hook;
-use crate::launch;
-use crate::lock::{Attempt, Lock};
+use crate::lock::Attempt;
 use crate::output;
 use crate::page::{self, Paint};
 use crate::plugin::{Environment, Plugin, locate};
-use crate::provision::{self, Door, Ready};
+use crate::provision::{self, Door};
 use crate::report;
-use crate::store::{Sealed, Store};
+use crate::run;
+use crate::store::Store;
 use crate::typed::{Command, HELP, Typed, parse, usage};
 use crate::work::{self, Decision, Work};
 use lexopt::Parser;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often a launcher looks again because a sweep was faster than its lease.
-const LEASE_TRIES: u32 = 20;
-
 /// How often `prune` asks for the lock, every 10 ms.
 const LOCK_TRIES: u32 = 50;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    match parse(Parser::from_env()).and_then(run) {
+    match parse(Parser::from_env()).and_then(obey) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             output::error(&error);
@@ -38,65 +36,32 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(typed: Typed) -> Result<u8> {
+fn obey(typed: Typed) -> Result<u8> {
     let command = typed.command.ok_or_else(|| usage("find a command").hint("see `plugdeps --help`"))?;
     let place = || locate(typed.root.as_deref(), typed.data.as_deref());
     match command {
         Command::Help => output::data(HELP),
         Command::Version => output::data(concat!("plugdeps ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::SessionStart => hook::session_start(place()),
-        Command::Run => return Err(run_command(&Plugin::load(place()?)?, &typed)),
+        Command::Run => return run_command(&Plugin::load(place()?)?, typed),
         Command::Sync => sync(&Plugin::load(place()?)?, &typed)?,
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
+        Command::Snapshot => {
+            capture::capture(&Plugin::load(place()?)?, typed.environment.as_deref(), &typed.words)?;
+        }
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }
     Ok(0)
 }
 
-/// Becomes the command; what it returns is why that was not possible.
-fn run_command(plugin: &Plugin, typed: &Typed) -> Error {
+fn run_command(plugin: &Plugin, typed: Typed) -> Result<u8> {
     if typed.words.is_empty() {
-        return usage("start nothing").hint("write the command behind `--`: `plugdeps run -- python server.py`");
+        return Err(usage("start nothing").hint("write the command behind `--`: `plugdeps run -- python server.py`"));
     }
-    match prepare(plugin, typed) {
-        Ok(Some((sealed, lease))) => launch::start(&typed.words, Some(&sealed.generation), lease),
-        Ok(None) => launch::start(&typed.words, None, None),
-        Err(error) => error,
-    }
-}
-
-type Leased = (Sealed, Option<Lock>);
-
-/// An environment for the command, ready and leased. `None`: the plugin needs none.
-fn prepare(plugin: &Plugin, typed: &Typed) -> Result<Option<Leased>> {
-    let Some(environment) = plugin.environment_for(typed.environment.as_deref(), &typed.words)? else {
-        return Ok(None);
-    };
-    let work = Work::new(plugin, environment)?;
-    let door = Door { patience: whole_build(&plugin.config), by_hand: false, settles: false, rebuild: false };
-    for _ in 0..LEASE_TRIES {
-        let ready = provision::ensure(&work, &door)?;
-        if let Some(lease) = provision::lease(&ready.sealed) {
-            tell_if_stale(plugin, &ready);
-            return Ok(Some((ready.sealed, lease)));
-        }
-    }
-    Err(Error::new(Kind::NotReady, "keep the environment").because("it was removed again and again while it was taken"))
-}
-
-fn tell_if_stale(plugin: &Plugin, ready: &Ready) {
-    if let Some(error) = &ready.stale {
-        output::error(error);
-        output::note(&format!("{} starts with its previous packages, which may not fit", plugin.name));
-    }
-}
-
-/// The time of a whole build, and a little for its start and end.
-fn whole_build(config: &Config) -> Duration {
-    Duration::from_secs(config.deadline.saturating_add(30))
+    run::run(plugin, typed.environment.as_deref(), typed.words)
 }
 
 fn chosen<'a>(plugin: &'a Plugin, typed: &Typed) -> Result<Vec<&'a Environment>> {

@@ -34,6 +34,8 @@ pub enum Kind {
     CommandNotFound,
     /// The command to start exists and cannot be started.
     CommandUnusable,
+    /// The server ended before it answered.
+    ServerEnded,
     /// A file operation failed.
     Io,
 }
@@ -88,6 +90,12 @@ pub const KINDS: &[KindInfo] = &[
     ),
     row(Kind::WaitTimeout, "wait-timeout", 13, "A build by another process did not end within the time to wait."),
     row(Kind::NotReady, "not-ready", 14, "The environment is not built yet, and the command does not build it."),
+    row(
+        Kind::ServerEnded,
+        "server-ended",
+        15,
+        "The server ended before it answered, and no earlier environment serves.",
+    ),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(
         Kind::CommandNotFound,

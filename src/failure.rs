@@ -34,6 +34,8 @@ const fn class(
 const SOON: u64 = 10;
 /// Only a change heals it, and a change of the manifests is seen at once.
 const LATER: u64 = 15 * 60;
+/// The pause of classes that only a change heals.
+pub const ONLY_A_CHANGE_HEALS: Duration = Duration::from_secs(LATER);
 
 /// The builder's time was over.
 pub const DEADLINE: Class = class(

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
@@ -202,6 +202,17 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes a file and says whether it was this call that did: of several at once, one.
+pub fn take_file(path: &Path) -> bool {
+    fs::remove_file(path).is_ok()
+}
+
+/// Removes a directory if nothing is in it.
+pub fn remove_empty_directory(path: &Path) {
+    // Somebody may just have put something into it.
+    let _ = fs::remove_dir(path);
+}
+
 /// Removes a directory and all in it; one that is already gone is no error.
 ///
 /// # Errors
@@ -285,6 +296,19 @@ pub fn head(path: &Path, length: u64) -> Vec<u8> {
     // What was read until an error is as good as any head.
     let _ = os::open_without_waiting(path).and_then(|file| file.take(length).read_to_end(&mut head));
     head
+}
+
+/// The last bytes of a file, at most `length`; none when it cannot be read.
+pub fn tail(path: &Path, length: u64) -> Vec<u8> {
+    let mut tail = Vec::new();
+    let read = |mut file: File| {
+        let size = file.metadata()?.len();
+        file.seek(io::SeekFrom::Start(size.saturating_sub(length)))?;
+        file.take(length).read_to_end(&mut tail)
+    };
+    // What was read until an error is as good as any tail.
+    let _ = os::open_without_waiting(path).and_then(read);
+    tail
 }
 
 /// Whether a file begins with these bytes.

@@ -51,6 +51,7 @@ pub fn sweep(store: &Store, tools: &Path, name: &str, _right: &Lock) -> Result<S
         }
     }
     remove_unfinished(store.directory(), ".new-")?;
+    forget_servers(store)?;
     remove_unfinished(tools, &unfinished_tool(name))?;
     failed.map_or(Ok(swept), Err)
 }
@@ -66,6 +67,13 @@ fn remove(generation: &Generation) -> Result<Option<u64>> {
     fs::remove_file(&generation.receipt_path())?;
     fs::discard_tree(generation.directory())?;
     Ok(Some(bytes))
+}
+
+/// Removes what is known of servers in generations that are gone.
+fn forget_servers(store: &Store) -> Result<()> {
+    let known = fs::names(&store.servers()).into_iter().filter_map(|name| store.generation(&name));
+    let mut gone = known.filter(|generation| !fs::is_own_directory(generation.directory()));
+    gone.try_for_each(|generation| fs::remove_tree(&generation.servers()))
 }
 
 fn remove_unfinished(directory: &Path, prefix: &str) -> Result<()> {

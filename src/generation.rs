@@ -25,6 +25,12 @@ pub const SCHEMA: u32 = 1;
 /// What every generation's name begins with.
 pub const PREFIX: &str = "g-";
 
+/// Name of the directory that says of each generation how servers started in it.
+pub const SERVERS: &str = "servers";
+
+/// How the name of a file in [`Generation::servers`] ends that tells how a server did not start.
+pub const FAILED: &str = ".failed.json";
+
 /// The interpreter that an environment was made with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BaseInterpreter {
@@ -149,6 +155,16 @@ impl Generation {
     /// The inputs' file.
     pub fn inputs_path(&self) -> PathBuf {
         self.directory.join("inputs.json")
+    }
+
+    /// Where is written how servers started in it: beside it, since a sealed generation is never written again.
+    pub fn servers(&self) -> PathBuf {
+        self.directory.with_file_name(SERVERS).join(self.name())
+    }
+
+    /// Whether a server has proved to start in it.
+    pub fn is_proven(&self) -> bool {
+        fs::names(&self.servers()).iter().any(|name| name.ends_with(".json") && !name.ends_with(FAILED))
     }
 
     /// The receipt of a sealed generation of this format; `None` for anything else.

@@ -31,31 +31,53 @@ fn search_path() -> OsString {
     std::env::var_os("PATH").filter(|path| !path.is_empty()).unwrap_or_else(|| "/usr/bin:/bin".into())
 }
 
-/// Becomes the command; returns only when that is not possible.
-pub fn start(command: &[OsString], generation: Option<&Generation>, lease: Option<Lock>) -> Error {
-    let Some((name, args)) = command.split_first() else {
-        return Error::new(Kind::Usage, "start nothing").hint("write the command behind `--`");
-    };
-    let program = match resolve(name, generation) {
-        Ok(program) => program,
-        Err(error) => return error,
-    };
-    let environment = generation.map(activation).unwrap_or_default();
-    let script = generation.filter(|generation| is_python_script(&program, generation));
-    let cause = match script {
-        // Not through its first line, which is a line for a shell where the path is long or has a space in it.
-        Some(generation) => {
-            let args: Vec<OsString> = std::iter::once(program.clone().into()).chain(args.iter().cloned()).collect();
-            become_command(&generation.python(), &args, &environment, lease.map(Lock::into_file))
-        }
-        None => become_command(&program, args, &environment, lease.map(Lock::into_file)),
-    };
-    let (kind, hint) = match cause.kind() {
-        ErrorKind::NotFound => (Kind::CommandNotFound, "check the path, and the first line of a script"),
-        ErrorKind::PermissionDenied => (Kind::CommandUnusable, "make it executable: `chmod +x`"),
-        _ => (Kind::CommandUnusable, "see the cause"),
-    };
-    Error::new(kind, format!("start `{}`", program.display())).because(cause).hint(hint)
+/// A command, ready to be started.
+#[derive(Debug)]
+pub struct Start {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables to set or remove.
+    pub environment: Activation,
+}
+
+impl Start {
+    /// Finds the program that the words mean in an environment.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn new(words: &[OsString], generation: Option<&Generation>) -> Result<Self> {
+        let nothing = || Error::new(Kind::Usage, "start nothing").hint("write the command behind `--`");
+        let (name, args) = words.split_first().ok_or_else(nothing)?;
+        let program = resolve(name, generation)?;
+        let environment = generation.map(activation).unwrap_or_default();
+        let args = args.to_vec();
+        Ok(match generation.filter(|generation| is_python_script(&program, generation)) {
+            // Not through its first line, which is a line for a shell where the path is long or has a space in it.
+            Some(generation) => {
+                let args = std::iter::once(program.into()).chain(args).collect();
+                Self { program: generation.python(), args, environment }
+            }
+            None => Self { program, args, environment },
+        })
+    }
+
+    /// Becomes the command; returns only when that is not possible.
+    pub fn become_it(self, lease: Option<Lock>) -> Error {
+        let cause = become_command(&self.program, &self.args, &self.environment, lease.map(Lock::into_file));
+        self.failed(&cause)
+    }
+
+    /// Why it could not be started.
+    pub fn failed(&self, cause: &std::io::Error) -> Error {
+        let (kind, hint) = match cause.kind() {
+            ErrorKind::NotFound => (Kind::CommandNotFound, "check the path, and the first line of a script"),
+            ErrorKind::PermissionDenied => (Kind::CommandUnusable, "make it executable: `chmod +x`"),
+            _ => (Kind::CommandUnusable, "see the cause"),
+        };
+        Error::new(kind, format!("start `{}`", self.program.display())).because(cause).hint(hint)
+    }
 }
 
 /// Whether a program is one of the scripts that an installer wrote for the environment's interpreter: its first

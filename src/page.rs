@@ -1,7 +1,9 @@
 //! What `--check` found, as a page for a person.
 
 use crate::output::harmless;
-use crate::report::{Candidates, Current, EnvironmentReport, FailureReport, LockReport, ManifestReport, Report, State};
+use crate::report::{
+    Candidates, Current, EnvironmentReport, FailureReport, LockReport, ManifestReport, NotStarted, Report, State,
+};
 use crate::store::now_ms;
 
 /// Sets words off on a terminal, and only there.
@@ -65,6 +67,7 @@ impl Page {
             Some(current) => self.current(current),
             None => self.row("environment", "none"),
         }
+        report.not_started.iter().for_each(|server| self.not_started(server));
         self.lock(&report.lock);
         if let Some(failure) = &report.last_failure {
             self.failure(failure);
@@ -98,6 +101,15 @@ impl Page {
             "",
             &format!("{count} package{plural}, built {age} by {} for Python {}", current.installer, current.python),
         );
+    }
+
+    fn not_started(&mut self, server: &NotStarted) {
+        self.row("server", &format!("`{}` does not start in it", server.command));
+        self.row("", &format!("ended before it answered, {}: {}", ago(server.age), server.end));
+        server.said.iter().for_each(|line| self.row("", &format!("| {}", shortened(line))));
+        if let Some(instead) = &server.instead {
+            self.row("", &format!("starts use the packages of {instead} until something changes"));
+        }
     }
 
     fn lock(&mut self, lock: &LockReport) {

@@ -5,13 +5,14 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use crate::threads::{Inbox, spawn};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
@@ -146,9 +147,9 @@ impl Job {
         // The command holds our copies of the writing ends; while they are open the output has no end.
         drop(command);
         let group = os::Group::of(&child);
-        let (sender, events) = mpsc::channel();
-        listen(reader, sender.clone());
-        wait(child, sender);
+        let events = Inbox::default();
+        listen(reader, events.clone());
+        wait(child, events.clone());
         follow(&events, &group, deadline, output)
     }
 
@@ -168,6 +169,8 @@ impl Job {
 /// What happens to a job.
 enum Event {
     Said(Vec<u8>),
+    /// Nothing more will be said.
+    Silent,
     Ended(io::Result<ExitStatus>),
 }
 
@@ -176,32 +179,31 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Hands on what is said until the job has ended, and ends it when its time is over.
 fn follow(
-    events: &mpsc::Receiver<Event>,
+    events: &Inbox<Event>,
     group: &os::Group,
     mut deadline: Instant,
     output: &mut dyn FnMut(&[u8]),
 ) -> io::Result<Ended> {
     let mut out_of_time = false;
+    let mut silent = false;
     let mut ended = None;
     loop {
-        match (events.recv_timeout(deadline.saturating_duration_since(Instant::now())), ended.take()) {
-            (Ok(Event::Said(bytes)), status) => {
-                output(&bytes);
-                ended = status;
-            }
-            (Ok(Event::Ended(status)), _) => {
+        match events.take(Some(deadline)) {
+            Some(Event::Said(bytes)) => output(&bytes),
+            Some(Event::Silent) => silent = true,
+            Some(Event::Ended(status)) => {
                 ended = Some(status?);
                 deadline = Instant::now() + GRACE;
             }
-            (Err(_), Some(status)) => return Ok(Ended { status, out_of_time }),
-            (Err(mpsc::RecvTimeoutError::Timeout), None) => {
+            None if ended.is_some() => silent = true,
+            None => {
                 out_of_time = true;
                 group.end();
                 deadline = Instant::now() + GRACE;
             }
-            (Err(mpsc::RecvTimeoutError::Disconnected), None) => {
-                return Err(io::Error::other("nobody waits for the program any more"));
-            }
+        }
+        if let (true, Some(status)) = (silent, ended) {
+            return Ok(Ended { status, out_of_time });
         }
     }
 }
@@ -213,26 +215,23 @@ fn attach_pipe(command: &mut Command) -> io::Result<Box<dyn Read + Send>> {
 }
 
 /// Reads in a thread of its own, until the output or the interest in it ends.
-fn listen(mut reader: Box<dyn Read + Send>, sender: mpsc::Sender<Event>) {
-    std::thread::spawn(move || {
+fn listen(mut reader: Box<dyn Read + Send>, events: Inbox<Event>) {
+    spawn(move || {
         let mut buffer = [0; 8192];
         loop {
             match reader.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(n) if sender.send(Event::Said(buffer[..n].to_vec())).is_err() => return,
-                Ok(_) => {}
+                Ok(n) if n > 0 && events.push(Event::Said(buffer[..n].to_vec())) => {}
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                // A terminal whose other side is gone; nothing else can go wrong with a pipe.
-                Err(_) => return,
+                // The end, or a terminal whose other side is gone, or nobody who is interested any more.
+                Ok(_) | Err(_) => break,
             }
         }
+        events.push(Event::Silent);
     });
 }
 
-fn wait(mut child: Child, sender: mpsc::Sender<Event>) {
-    std::thread::spawn(move || {
-        let status = child.wait();
-        // Nobody is left to be told only when the whole program ends.
-        let _ = sender.send(Event::Ended(status));
+fn wait(mut child: Child, events: Inbox<Event>) {
+    spawn(move || {
+        events.push(Event::Ended(child.wait()));
     });
 }

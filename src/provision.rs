@@ -62,6 +62,18 @@ pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
     }
 }
 
+/// Whether a door would not have to wait: a generation fits, or an earlier one serves because the last build failed
+/// a moment ago.
+pub fn is_at_hand(work: &Work<'_>) -> bool {
+    let builds = || matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
+    let pauses = || work.failure().is_some_and(|failure| refused(&failure).is_err());
+    match work.decide() {
+        Decision::Reuse { refresh: false, .. } => true,
+        Decision::Reuse { refresh: true, .. } => !builds(),
+        Decision::Build(_) => pauses() && work.last_good().is_some() && !builds(),
+    }
+}
+
 /// The manifests changed while we waited: what was built meanwhile is for the new ones, and so are we, once.
 fn ensure_anew(work: &Work<'_>, door: &Door, error: Error) -> Result<Ready> {
     let plugin = Plugin::load(work.plugin.place.clone())?;

@@ -104,6 +104,8 @@ pub struct EnvironmentReport {
     pub installer: Candidates,
     /// The environment that is there.
     pub current: Option<Current>,
+    /// Servers that do not start in it.
+    pub not_started: Vec<NotStarted>,
     /// Who holds the lock.
     pub lock: LockReport,
     /// Why the last build failed.
@@ -155,6 +157,21 @@ pub struct Current {
     pub built_at: u64,
     /// What is in it.
     pub packages: Vec<String>,
+}
+
+/// A server that ended before it answered.
+#[derive(Debug, Serialize)]
+pub struct NotStarted {
+    /// What of its command may be written down.
+    pub command: String,
+    /// How it ended.
+    pub end: String,
+    /// The last it said on standard error.
+    pub said: Vec<String>,
+    /// Seconds ago.
+    pub age: u64,
+    /// The generation that it is started in instead.
+    pub instead: Option<String>,
 }
 
 /// The lock.

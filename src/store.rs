@@ -6,13 +6,16 @@
 //!                    builder.json    who builds, since when; means nothing while the lock is free
 //!                    failure.json    why the last build failed
 //!                    logs/           the last ten builds
+//!                    servers/        how servers started in each generation
+//!                    news/           what the user is told once
+//!                    desk            locked by those who answer a client until its server is there
 //!                    g-xxxxxxxx/     a generation
 //! ```
 
 use crate::error::{Error, KINDS, Kind, Result};
 use crate::failure;
 use crate::fs;
-use crate::generation::{Entry, Generation, Inputs, PREFIX, Profile, Receipt, SCHEMA};
+use crate::generation::{Entry, Generation, Inputs, PREFIX, Profile, Receipt, SCHEMA, SERVERS};
 use crate::lock::{self, Attempt};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -110,7 +113,8 @@ impl Store {
     /// # Errors
     /// The data directory cannot be written.
     pub fn create(&self) -> Result<()> {
-        fs::create_directory(&self.directory).map_err(unusable)
+        fs::create_directory(&self.directory).map_err(unusable)?;
+        fs::open_or_create(&self.desk_path()).map(drop).map_err(unusable)
     }
 
     /// Asks for the right to build and sweep.
@@ -129,6 +133,21 @@ impl Store {
     /// The lock's file.
     pub fn lock_path(&self) -> PathBuf {
         self.directory.join("lock")
+    }
+
+    /// The file that is locked by whoever still answers a client in a server's place.
+    pub fn desk_path(&self) -> PathBuf {
+        self.directory.join("desk")
+    }
+
+    /// Where is written of each generation how servers started in it.
+    pub fn servers(&self) -> PathBuf {
+        self.directory.join(SERVERS)
+    }
+
+    /// Where is what the user is to be told once.
+    pub fn news(&self) -> PathBuf {
+        self.directory.join("news")
     }
 
     /// Where the logs are.
@@ -199,13 +218,15 @@ impl Store {
         fs::replace_state(&generation.receipt_path(), receipt, true)
     }
 
-    /// Makes a sealed generation the current one, and the one that was current the previous one.
+    /// Makes a sealed generation the current one, and the one that was current the previous one, unless no server
+    /// has proved to start in that and one has in the other.
     ///
     /// # Errors
     /// The data directory cannot be written.
     pub fn publish(&self, entry: Entry) -> Result<()> {
-        let sealed = self.sealed().map(|sealed| sealed.entry).filter(|e| e.generation != entry.generation);
-        let previous: Vec<Entry> = sealed.take(1).collect();
+        let others: Vec<Sealed> = self.sealed().filter(|s| s.entry.generation != entry.generation).collect();
+        let proven = others.iter().find(|other| other.generation.is_proven());
+        let previous = proven.or(others.first()).map(|other| other.entry.clone());
         let generations = std::iter::once(entry).chain(previous).collect();
         fs::replace_state(&self.profile_path(), &Profile { schema: SCHEMA, generations }, true)
     }

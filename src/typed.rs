@@ -20,6 +20,7 @@ commands
   check, --check         look, explain, change nothing
   env                    print the environment's variables
   prune                  remove what nothing uses
+  snapshot [-- CMD…]     for authors: write down what the servers announce, to be shown while packages install
 
 flags
   --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
@@ -33,7 +34,7 @@ flags
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
 ";
 
-const COMMANDS: [&str; 6] = ["session-start", "run", "sync", "check", "env", "prune"];
+const COMMANDS: [&str; 7] = ["session-start", "run", "sync", "check", "env", "prune", "snapshot"];
 const FLAGS: [&str; 9] =
     ["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
 
@@ -52,6 +53,8 @@ pub enum Command {
     Env,
     /// Sweep.
     Prune,
+    /// Write down what servers announce.
+    Snapshot,
     /// `--help`.
     Help,
     /// `--version`.
@@ -67,7 +70,7 @@ const OWN_FLAGS: [(&str, &[Command]); 4] = [
     ("--json", &[Command::Check]),
     ("--format", &[Command::Env]),
     ("--rebuild", &[Command::Sync]),
-    ("--environment", &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Build]),
+    ("--environment", &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Snapshot, Command::Build]),
 ];
 
 /// What was typed.
@@ -100,7 +103,7 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
     let mut typed = Typed::default();
     while let Some(arg) = parser.next().map_err(|e| usage("read the command line").because(e))? {
         match arg {
-            Arg::Value(word) if typed.command == Some(Command::Run) => {
+            Arg::Value(word) if matches!(typed.command, Some(Command::Run | Command::Snapshot)) => {
                 typed.words.push(word);
                 typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
             }
@@ -173,6 +176,7 @@ fn command(word: &OsString) -> Result<Command> {
         "check" => Command::Check,
         "env" => Command::Env,
         "prune" => Command::Prune,
+        "snapshot" => Command::Snapshot,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,
         crate::process::DETACH => Command::Detach,

@@ -114,11 +114,13 @@ impl<'a> Work<'a> {
 
     /// The generation to serve when the one that would fit cannot be had: the newest that still starts.
     pub fn last_good(&self) -> Option<Sealed> {
-        let mut sealed = self.store.sealed();
-        sealed.find(|sealed| {
-            let now = sealed.generation.validator(&sealed.receipt.interpreter);
-            misfit(&sealed.receipt, &same_place(sealed), &self.interpreter_state(sealed, now)).is_none()
-        })
+        self.store.sealed().find(|sealed| self.still_starts(sealed))
+    }
+
+    /// Whether a generation is where it was built and its interpreter is the one it was built with.
+    pub fn still_starts(&self, sealed: &Sealed) -> bool {
+        let now = sealed.generation.validator(&sealed.receipt.interpreter);
+        misfit(&sealed.receipt, &same_place(sealed), &self.interpreter_state(sealed, now)).is_none()
     }
 
     /// What was seen and is not used as it stands, in words.

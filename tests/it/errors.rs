@@ -105,19 +105,9 @@ fn requires_python_that_nobody_understands_is_named() {
     assert_same(&before, &Tree::of(plugin.temp()));
 }
 
-/// Hides pip from every interpreter of this machine: the user's packages come before the system's.
-fn without_pip(plugin: Plugin) -> Plugin {
-    for minor in 6..=20 {
-        let packages = plugin.home.join(format!(".local/lib/python3.{minor}/site-packages"));
-        fs::create_dir_all(&packages).unwrap();
-        fs::write(packages.join("pip.py"), "raise ImportError('hidden')\n").unwrap();
-    }
-    plugin.env("PYTHONDONTWRITEBYTECODE", "1")
-}
-
 #[test]
 fn neither_uv_nor_pip_is_said_with_the_reason_of_each() {
-    let plugin = without_pip(Plugin::new("x").file("requirements.txt", "alpha\n"));
+    let plugin = Plugin::new("x").file("requirements.txt", "alpha\n").without_pip();
     let words =
         ["find an installer for `requirements.txt`", "uv: `uv` is neither on PATH", "has no pip", "install uv, or pip"];
     doors_refuse(&plugin, Kind::NoInstaller, &words);
@@ -338,8 +328,10 @@ fn sync_mends_what_is_refused_when_the_index_recovered() {
     let plugin = Plugin::needing("alpha==7\n", &packages);
     plugin.command(["session-start"]).run().ok().stdout_has("systemMessage");
     packages.add(&Wheel::simple("alpha", "7"));
-    plugin.command(["session-start"]).run().ok().stdout_has("is tried again in");
+    plugin.command(["session-start"]).run().ok().silent();
+    plugin.run(["--", "true"]).exits(12).stderr_has("is tried again in");
     plugin.sync().ok();
+    plugin.command(["session-start"]).run().ok().stdout_has("could be installed now");
     plugin.command(["session-start"]).run().ok().silent();
     assert!(plugin.check()["environments"][0]["last_failure"].is_null());
 }
@@ -408,6 +400,20 @@ fn a_file_that_cannot_be_read_is_told() {
     output.exits(Kind::Io.info().exit.into()).stdout_is("").stderr_has("error[io]");
     output.stderr_has(described.to_str().unwrap()).stderr_has("not a regular file");
     assert_same(&before, &Tree::of(plugin.temp()));
+}
+
+#[test]
+fn a_server_that_ends_before_it_answers_is_an_error_for_its_client() {
+    let packages = Packages::usual();
+    let plugin = Plugin::needing("alpha\n", &packages);
+    plugin.sync().ok();
+    let greeting = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}\n";
+    // Its input stays open: a server that ends because its client does has not failed.
+    let mut server = McpClient::spawn(plugin.command(["run", "--", "python", "-c", "exit(3)"]).into_command());
+    server.send_line(greeting.trim_end());
+    assert_eq!(server.wait(Duration::from_secs(30)).code(), Some(3));
+    let code = KINDS.iter().find(|row| row.kind == Kind::ServerEnded).unwrap().code;
+    wait_until("stderr says it", Duration::from_secs(30), || server.stderr().contains(&format!("error[{code}]")));
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! `snapshot`: starts the plugin's servers and writes down what they say of themselves, for the author to ship.
+
+use crate::child::{Server, TERMINATE, Target};
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::generation::SCHEMA;
+use crate::home::Wanted;
+use crate::launch::Start;
+use crate::mcp::lists::PAGES;
+use crate::mcp::message::{self, Id, Message, parse};
+use crate::output;
+use crate::plugin::Plugin;
+use crate::proof::{Key, SHIPPED, Shipped};
+use crate::snapshot::{Items, LISTS, List, Snapshot, page};
+use crate::threads::{Inbox, spawn};
+use crate::typed::{self, Command, Typed};
+use crate::work::Work;
+use lexopt::Parser;
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::process::ChildStdin;
+use std::time::{Duration, Instant};
+
+/// How long a server may take for one answer: the first import after an installation compiles.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The version of the protocol that hosts speak.
+const VERSION: &str = "2025-11-25";
+
+/// Writes what every server says that the plugin starts through `run`, or the one that the words start.
+///
+/// # Errors
+/// A server does not start, or the plugin cannot be written.
+pub fn capture(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<()> {
+    let commands = if words.is_empty() { commands(plugin) } else { vec![(named.map(str::to_owned), words.to_vec())] };
+    if commands.is_empty() {
+        let error = Error::new(Kind::Usage, "find a server to start").because("no server is started by `plugdeps run`");
+        return Err(error.hint("name its command: `plugdeps snapshot -- python server.py`"));
+    }
+    let path = plugin.place.root.join(SHIPPED);
+    let old: Option<Shipped> = fs::read_state(&path);
+    let mut servers = if words.is_empty() { Vec::new() } else { old.map(|old| old.servers).unwrap_or_default() };
+    for (environment, words) in commands {
+        let snapshot = one(plugin, environment.as_deref(), &words)?;
+        servers.retain(|other: &Snapshot| other.key != snapshot.key);
+        servers.push(snapshot);
+    }
+    fs::replace_state(&path, &Shipped { schema: SCHEMA, servers }, false)?;
+    output::note(&format!("wrote `{}`: ship it with the plugin", path.display()));
+    Ok(())
+}
+
+/// The commands that the host starts through `run`, each with the environment it names.
+fn commands(plugin: &Plugin) -> Vec<(Option<String>, Vec<OsString>)> {
+    let places = [("${CLAUDE_PLUGIN_ROOT}", &plugin.place.root), ("${CLAUDE_PLUGIN_DATA}", &plugin.place.data)];
+    let expanded = |word: &String| {
+        places.iter().fold(word.clone(), |word, (name, path)| word.replace(name, &path.to_string_lossy()))
+    };
+    let typed = plugin.servers.iter().filter_map(|server| {
+        let words: Vec<OsString> = server.words.iter().skip(1).map(|word| expanded(word).into()).collect();
+        typed::parse(Parser::from_args(words)).ok()
+    });
+    let runs = typed.filter(|typed| typed.command == Some(Command::Run));
+    runs.map(|Typed { environment, words, .. }| (environment, words)).collect()
+}
+
+fn one(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<Snapshot> {
+    let key = Key::new(words, &plugin.place);
+    let generation = match plugin.environment_for(named, words)? {
+        Some(environment) => {
+            let work = Work::new(plugin, environment)?;
+            let (place, environment) = (plugin.place.clone(), environment.name.clone());
+            let wanted = Wanted { place, environment, words: words.to_vec(), key: key.clone() };
+            Some(wanted.find(&work)?)
+        }
+        None => None,
+    };
+    let start = Start::new(words, generation.as_ref().map(|home| &home.sealed.generation))?;
+    let server = Server::start(&start, generation.and_then(|home| home.lease)).map_err(|e| start.failed(&e))?;
+    let mut interview = Interview::begin(server, key.command.clone())?;
+    let snapshot = interview.snapshot(key.snapshot_of())?;
+    let count = |list: List| Some(format!("{} {}", snapshot.lists.get(list)?.len(), list.field()));
+    let lists: Vec<String> = LISTS.into_iter().filter_map(count).collect();
+    output::note(&format!("`{}`: {}", snapshot.command, lists.join(", ")));
+    Ok(snapshot)
+}
+
+/// A conversation in which we are the client.
+struct Interview {
+    name: String,
+    target: Target,
+    stdin: ChildStdin,
+    lines: Inbox<Option<Vec<u8>>>,
+    asked: u32,
+}
+
+impl Drop for Interview {
+    fn drop(&mut self) {
+        self.target.signal(TERMINATE);
+    }
+}
+
+impl Interview {
+    fn begin(mut server: Server, name: String) -> Result<Self> {
+        let pipes = server.stdin.take().zip(server.stdout.take());
+        let (stdin, stdout) = pipes.ok_or_else(|| Error::new(Kind::Io, "talk to the server"))?;
+        let stderr = server.stderr.take();
+        spawn(move || {
+            // What it says to people is for the author.
+            let _ = stderr.map(|mut stderr| std::io::copy(&mut stderr, &mut std::io::stderr()));
+        });
+        let lines = Inbox::default();
+        let heard = lines.clone();
+        spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) && heard.push(Some(line.split_off(0))) {}
+            heard.push(None);
+        });
+        Ok(Self { name, target: server.target(), stdin, lines, asked: 0 })
+    }
+
+    fn snapshot(&mut self, mut snapshot: Snapshot) -> Result<Snapshot> {
+        let client = json!({ "name": "plugdeps", "version": env!("CARGO_PKG_VERSION") });
+        let params = json!({ "protocolVersion": VERSION, "capabilities": {}, "clientInfo": client });
+        snapshot.initialize = Some(self.ask("initialize", &params)?);
+        self.say(&message::notification("notifications/initialized", None))?;
+        let able = snapshot.capabilities().unwrap_or_default();
+        for list in LISTS.into_iter().filter(|list| able.get(list.capability()).is_some()) {
+            *snapshot.lists.of(list) = Some(self.list(list)?);
+        }
+        Ok(snapshot)
+    }
+
+    fn list(&mut self, list: List) -> Result<Items> {
+        let mut items = Items::new();
+        let mut params = json!({});
+        for _ in 0..=PAGES {
+            let result = self.ask(list.method(), &params)?;
+            let (more, next) = page(&result).ok_or_else(|| self.failed(list.method(), "it is no such list"))?;
+            items.extend(more);
+            let Some(cursor) = next else { return Ok(items) };
+            params = json!({ "cursor": serde_json::from_str::<Value>(cursor.get()).unwrap_or_default() });
+        }
+        Err(self.failed(list.method(), "its pages have no end"))
+    }
+
+    fn ask(&mut self, method: &str, params: &Value) -> Result<Box<serde_json::value::RawValue>> {
+        self.asked += 1;
+        let id = Id::new(&self.asked.to_string());
+        self.say(&message::request(&id, method, params))?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let line = match self.lines.take(Some(until)) {
+                Some(Some(line)) => line,
+                Some(None) => return Err(self.failed(method, "it ended before it answered")),
+                None => return Err(self.failed(method, "it does not answer")),
+            };
+            match parse(&line) {
+                Message::Response(answered, Ok(result)) if answered == id => return Ok(result.to_owned()),
+                Message::Response(answered, Err(error)) if answered == id => {
+                    return Err(self.failed(method, error.get()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn say(&mut self, line: &[u8]) -> Result<()> {
+        let said = self.stdin.write_all(line).and_then(|()| self.stdin.flush());
+        said.map_err(|e| self.failed("anything", &e.to_string()))
+    }
+
+    fn failed(&self, method: &str, cause: &str) -> Error {
+        let error = Error::new(Kind::ServerEnded, format!("ask `{}` for {method}", self.name));
+        error.because(cause).hint("see what it says above, and start it by hand")
+    }
+}

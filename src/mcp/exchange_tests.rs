@@ -1,0 +1,385 @@
+//! Any order of what the client says, the build's end and what the server says gives the client the answers of a
+//! server that was there from the start.
+
+use super::super::lists::{OWN_ID, REPEATS_END};
+use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+
+/// A server that answers at once, and remembers what it heard.
+struct Server {
+    tools: Vec<&'static str>,
+    heard: Vec<Value>,
+    says: VecDeque<Value>,
+}
+
+fn tools(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({ "name": name, "inputSchema": { "type": "object" } })).collect()
+}
+
+impl Server {
+    fn new(tools: &[&'static str]) -> Self {
+        Self { tools: tools.to_vec(), heard: Vec::new(), says: VecDeque::new() }
+    }
+
+    fn hear(&mut self, message: Value) {
+        if let (Some(id), Some(method)) = (message.get("id"), message["method"].as_str()) {
+            let answer = self.answer(method, &message["params"]);
+            let mut answer = answer.unwrap_or_else(|error| json!({ "error": error }));
+            answer["id"] = id.clone();
+            answer["jsonrpc"] = json!("2.0");
+            self.says.push_back(answer);
+        }
+        self.heard.push(message);
+    }
+
+    fn answer(&self, method: &str, params: &Value) -> Result<Value, Value> {
+        match method {
+            "initialize" => Ok(json!({ "result": {
+                "protocolVersion": params["protocolVersion"],
+                "capabilities": { "tools": {} },
+                "serverInfo": { "name": "s", "version": "1" },
+            } })),
+            "ping" => Ok(json!({ "result": {} })),
+            "tools/list" => Ok(json!({ "result": { "tools": tools(&self.tools) } })),
+            "tools/call" => Ok(json!({ "result": { "content": [{ "type": "text", "text": params["name"] }] } })),
+            _ => Err(json!({ "code": -32601, "message": "Method not found" })),
+        }
+    }
+}
+
+/// The two ends with the exchange between them.
+struct Play {
+    exchange: Exchange,
+    server: Option<Server>,
+    seen: Vec<Value>,
+    now: Instant,
+}
+
+impl Play {
+    fn new(snapshot: Option<Snapshot>) -> Self {
+        let desk = Desk::new("p", snapshot);
+        let exchange = Exchange::new(desk, false, Snapshot::of(String::new(), String::new()));
+        Self { exchange, server: None, seen: Vec::new(), now: Instant::now() }
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Exchange, Instant, &mut Out)) {
+        let mut out = Out::default();
+        act(&mut self.exchange, self.now, &mut out);
+        self.seen.extend(out.client.iter().map(|line| serde_json::from_slice(line).unwrap()));
+        let heard = out.server.iter().map(|line| serde_json::from_slice(line).unwrap());
+        match &mut self.server {
+            Some(server) => heard.for_each(|message| server.hear(message)),
+            None => assert_eq!(heard.count(), 0, "something was sent to nobody"),
+        }
+    }
+
+    fn client_says(&mut self, message: &Value) {
+        let line = format!("{message}\n");
+        self.act(|exchange, now, out| exchange.from_client(line.as_bytes(), now, out));
+    }
+
+    fn server_comes(&mut self, tools: &[&'static str]) {
+        self.server = Some(Server::new(tools));
+        self.act(|exchange, _, out| exchange.server_up(out));
+    }
+
+    /// The server says the next thing it has to say.
+    fn server_says(&mut self) -> bool {
+        let Some(message) = self.server.as_mut().and_then(|server| server.says.pop_front()) else { return false };
+        let line = format!("{message}\n");
+        self.act(|exchange, now, out| exchange.from_server(line.as_bytes(), now, out));
+        true
+    }
+
+    fn time_passes(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        self.act(|exchange, now, out| exchange.tick(&|| "busy".to_owned(), now, out));
+    }
+
+    fn answers_to(&self, id: &Value) -> Vec<&Value> {
+        self.seen.iter().filter(|message| message.get("method").is_none() && message["id"] == *id).collect()
+    }
+
+    fn told(&self, method: &str) -> usize {
+        self.seen.iter().filter(|message| message["method"] == method).count()
+    }
+}
+
+fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id.into(), "method": method, "params": params })
+}
+
+fn notification(method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "method": method, "params": params })
+}
+
+fn greeting() -> [Value; 2] {
+    let params =
+        json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "c", "version": "1" } });
+    [request(0, "initialize", params), notification("notifications/initialized", json!({}))]
+}
+
+fn snapshot_of(names: &[&str]) -> Snapshot {
+    let initialize = json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} }, "serverInfo": {} });
+    let raw = |value: &Value| RawValue::from_string(value.to_string()).unwrap();
+    let items = tools(names).as_array().unwrap().iter().map(raw).collect();
+    let mut snapshot = Snapshot::of(String::new(), String::new());
+    snapshot.initialize = Some(raw(&initialize));
+    *snapshot.lists.of(List::Tools) = Some(items);
+    snapshot
+}
+
+/// What a client may say after its greeting.
+fn words() -> impl Strategy<Value = Vec<Value>> {
+    let one = prop_oneof![
+        Just(("tools/list", json!({}))),
+        "[a-z]{1,8}".prop_map(|name| ("tools/call", json!({ "name": name, "arguments": {} }))),
+        Just(("ping", json!({}))),
+        Just(("prompts/get", json!({ "name": "x" }))),
+        Just(("server/discover", json!({}))),
+        Just(("notifications/roots/list_changed", json!({}))),
+    ];
+    prop::collection::vec(one, 0..12).prop_map(|calls| {
+        let say = |(number, (method, params)): (usize, (&str, Value))| match method.starts_with("notifications/") {
+            true => notification(method, params),
+            false => request(number + 1, method, params),
+        };
+        calls.into_iter().enumerate().map(say).collect()
+    })
+}
+
+/// In what order things happen: 0 the client says the next thing, 1 the server does, 2 to 4 time passes.
+fn order() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0..5_u8, 0..60)
+}
+
+proptest! {
+    #[test]
+    fn the_client_gets_the_answers_of_a_server_that_was_there_from_the_start(
+        words in words(),
+        order in order(),
+        comes in 0..60_usize,
+        known in prop_oneof![Just(None), Just(Some(&["a", "b"][..])), Just(Some(&["old"][..]))],
+    ) {
+        let real = ["a", "b"];
+        let mut direct = Server::new(&real);
+        let all: Vec<Value> = greeting().into_iter().chain(words).collect();
+        all.iter().for_each(|message| direct.hear(message.clone()));
+
+        let mut play = Play::new(known.map(snapshot_of));
+        let mut left: VecDeque<&Value> = all.iter().collect();
+        for (step, what) in order.iter().enumerate() {
+            if step == comes {
+                play.server_comes(&real);
+            }
+            match what {
+                0 => left.pop_front().into_iter().for_each(|message| play.client_says(message)),
+                1 => drop(play.server_says()),
+                seconds => play.time_passes(u64::from(*seconds) * 5),
+            }
+        }
+        if play.server.is_none() {
+            play.server_comes(&real);
+        }
+        left.into_iter().for_each(|message| play.client_says(message));
+        while play.server_says() {}
+
+        // Each request has one answer: the server's, or one that is made good.
+        let mut stale = false;
+        let again = request(99, "tools/list", json!({}));
+        for answer in &direct.says {
+            let answers = play.answers_to(&answer["id"]);
+            prop_assert_eq!(answers.len(), 1, "{} of {:?}", answer["id"].clone(), play.seen);
+            if answer["result"].get("tools").is_some() {
+                stale = answers[0] != answer;
+            } else if answer["id"] != 0 {
+                prop_assert_eq!(answers[0], answer);
+            }
+        }
+        // A list that is not the server's is called off, again and again, until it is asked for again.
+        if stale {
+            let before = play.told("notifications/tools/list_changed");
+            prop_assert!(before > 0);
+            play.time_passes(1);
+            prop_assert!(play.told("notifications/tools/list_changed") > before);
+            play.client_says(&again);
+            while play.server_says() {}
+            prop_assert_eq!(&play.answers_to(&json!(99))[0]["result"]["tools"], &tools(&real));
+            let before = play.told("notifications/tools/list_changed");
+            play.time_passes(2);
+            prop_assert_eq!(play.told("notifications/tools/list_changed"), before);
+        }
+
+        // The server heard what the client said, in its order, and besides only what we answered or asked ourselves.
+        let server = play.server.unwrap();
+        let is_own = |message: &Value| message["id"].as_str().is_some_and(|id| id.starts_with(OWN_ID));
+        let heard: Vec<&Value> = server.heard.iter().filter(|message| !is_own(message)).collect();
+        let mut said = all.iter().chain([&again]);
+        prop_assert!(heard.iter().all(|message| said.any(|other| other == *message)), "{:?}", heard);
+        for message in &all {
+            let lost = !heard.contains(&message);
+            let ours = ["ping", "server/discover", "tools/list"].contains(&message["method"].as_str().unwrap());
+            prop_assert!(!lost || ours, "the server never heard {}", message);
+        }
+        let own = server.heard.iter().filter(|message| is_own(message));
+        prop_assert!(own.count() <= 1);
+    }
+}
+
+#[test]
+fn a_list_is_held_for_twenty_seconds_and_then_empty_until_the_server_comes() {
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "tools/list", json!({})));
+    play.time_passes(19);
+    assert!(play.answers_to(&json!(1)).is_empty());
+    play.time_passes(1);
+    assert_eq!(play.answers_to(&json!(1))[0]["result"], json!({ "tools": [] }));
+    play.server_comes(&["a"]);
+    while play.server_says() {}
+    assert_eq!(play.told("notifications/tools/list_changed"), 1);
+    assert!(!play.exchange.is_through(play.now), "the client has yet to hear of it");
+    for _ in 0..3 {
+        play.time_passes(1);
+    }
+    assert_eq!(play.told("notifications/tools/list_changed"), 4);
+    play.client_says(&request(2, "tools/list", json!({})));
+    while play.server_says() {}
+    assert_eq!(play.answers_to(&json!(2))[0]["result"]["tools"], tools(&["a"]));
+    assert!(play.exchange.is_through(play.now));
+}
+
+#[test]
+fn a_client_that_never_asks_again_is_left_alone_at_last() {
+    let mut play = Play::new(Some(snapshot_of(&["old"])));
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "tools/list", json!({})));
+    play.server_comes(&["a"]);
+    while play.server_says() {}
+    assert!(!play.exchange.is_through(play.now));
+    play.time_passes(REPEATS_END.as_secs());
+    assert!(play.exchange.is_through(play.now));
+}
+
+#[test]
+fn a_call_hears_what_it_waits_for_under_its_token() {
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "tools/call", json!({ "name": "a", "_meta": { "progressToken": "t" } })));
+    play.client_says(&request(2, "tools/call", json!({ "name": "b" })));
+    for _ in 0..6 {
+        play.time_passes(1);
+    }
+    let told: Vec<&Value> = play.seen.iter().filter(|m| m["method"] == "notifications/progress").collect();
+    assert_eq!(told.len(), 3);
+    assert!(told.iter().all(|m| m["params"]["progressToken"] == "t" && m["params"]["message"] == "busy"));
+    let amounts: Vec<f64> = told.iter().map(|m| m["params"]["progress"].as_f64().unwrap()).collect();
+    assert!(amounts.windows(2).all(|pair| pair[0] < pair[1]) && amounts[2] < 0.01, "{amounts:?}");
+}
+
+#[test]
+fn a_call_that_was_called_off_reaches_nobody() {
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "tools/call", json!({ "name": "a" })));
+    play.client_says(&request(2, "tools/call", json!({ "name": "b" })));
+    play.client_says(&notification("notifications/cancelled", json!({ "requestId": 1 })));
+    play.server_comes(&["a"]);
+    while play.server_says() {}
+    assert!(play.answers_to(&json!(1)).is_empty());
+    assert_eq!(play.answers_to(&json!(2)).len(), 1);
+    assert!(!play.server.unwrap().heard.iter().any(|message| message["id"] == 1));
+}
+
+#[test]
+fn a_batch_is_held_as_a_whole_and_refused_as_a_whole() {
+    let batch =
+        json!([request(1, "ping", json!({})), notification("x", json!({})), request("b", "tools/list", json!({}))]);
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&batch);
+    play.act(|exchange, _, out| exchange.fail("no way", out));
+    let answer = play.seen.last().unwrap().as_array().unwrap();
+    assert_eq!(answer.iter().map(|one| one["id"].clone()).collect::<Vec<_>>(), [json!(1), json!("b")]);
+    assert!(answer.iter().all(|one| one["error"]["message"] == "no way"));
+
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&batch);
+    play.server_comes(&[]);
+    while play.server_says() {}
+    assert!(play.server.unwrap().heard.contains(&batch));
+}
+
+#[test]
+fn when_there_will_be_no_server_calls_say_why_and_lists_are_empty_until_one_comes_after_all() {
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "tools/call", json!({ "name": "a" })));
+    play.client_says(&request(2, "tools/list", json!({})));
+    play.client_says(&request(3, "prompts/get", json!({ "name": "a" })));
+    play.act(|exchange, _, out| exchange.fail("no way", out));
+    play.client_says(&request(4, "tools/call", json!({ "name": "a" })));
+    for id in [1, 4] {
+        let result = &play.answers_to(&json!(id))[0]["result"];
+        assert_eq!((&result["isError"], &result["content"][0]["text"]), (&json!(true), &json!("no way")));
+    }
+    assert_eq!(play.answers_to(&json!(2))[0]["result"]["tools"], json!([]));
+    assert_eq!(play.answers_to(&json!(3))[0]["error"]["message"], "no way");
+    play.server_comes(&["a"]);
+    while play.server_says() {}
+    assert_eq!(play.told("notifications/tools/list_changed"), 1);
+    play.client_says(&request(5, "tools/call", json!({ "name": "a" })));
+    while play.server_says() {}
+    assert_eq!(play.answers_to(&json!(5))[0]["result"]["content"][0]["text"], "a");
+}
+
+#[test]
+fn another_server_gets_what_the_first_did_not_answer() {
+    let mut play = Play::new(None);
+    play.exchange = Exchange::new(Desk::new("p", None), true, Snapshot::of(String::new(), String::new()));
+    play.server_comes(&["a"]);
+    play.client_says(&request("d", "server/discover", json!({})));
+    assert!(play.server_says());
+    greeting().iter().take(1).for_each(|message| play.client_says(message));
+    play.server = None;
+    play.act(|exchange, _, _| exchange.server_gone());
+    play.server_comes(&["a"]);
+    while play.server_says() {}
+    assert_eq!(play.answers_to(&json!("d")).len(), 1);
+    assert_eq!(play.answers_to(&json!(0)).len(), 1);
+    assert_eq!(play.server.unwrap().heard.len(), 1);
+}
+
+#[test]
+fn what_a_server_says_to_nobody_passes_as_it_is() {
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.server_comes(&[]);
+    let mut out = Out::default();
+    for junk in [&b"\xff\xfe\n"[..], b"hello\n", b"\n", b"{}\n", b"last"] {
+        play.exchange.from_server(junk, play.now, &mut out);
+    }
+    assert_eq!(out.client.concat(), b"\xff\xfe\nhello\n\n{}\nlast");
+}
+
+#[test]
+fn a_list_of_several_pages_is_read_to_its_end() {
+    let mut play = Play::new(Some(snapshot_of(&["a", "b"])));
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "tools/list", json!({})));
+    play.server_comes(&[]);
+    assert!(play.server_says());
+    let answer = |play: &mut Play, result: Value| {
+        let id = play.server.as_ref().unwrap().heard.last().unwrap()["id"].clone();
+        let line = format!("{}\n", json!({ "jsonrpc": "2.0", "id": id, "result": result }));
+        play.act(|exchange, now, out| exchange.from_server(line.as_bytes(), now, out));
+    };
+    answer(&mut play, json!({ "tools": tools(&["a"]), "nextCursor": "2" }));
+    assert_eq!(play.server.as_ref().unwrap().heard.last().unwrap()["params"]["cursor"], "2");
+    answer(&mut play, json!({ "tools": tools(&["b"]) }));
+    assert_eq!(play.told("notifications/tools/list_changed"), 0);
+    assert_eq!(play.exchange.snapshot().lists.get(List::Tools).unwrap().len(), 2);
+}
