@@ -21,19 +21,9 @@ fn with_pip(plugin: Plugin, version: &str) -> Plugin {
     plugin
 }
 
-/// Takes pip from the plugin's interpreter.
-fn without_pip(plugin: Plugin) -> Plugin {
-    for minor in 6..=20 {
-        let packages = plugin.home.join(format!(".local/lib/python3.{minor}/site-packages"));
-        fs::create_dir_all(&packages).unwrap();
-        fs::write(packages.join("pip.py"), "raise ImportError('hidden')\n").unwrap();
-    }
-    plugin
-}
-
 /// The plugin with this installer and no other.
 fn with(installer: Installer, plugin: Plugin) -> Plugin {
-    if installer == Installer::Uv { without_pip(plugin).uv() } else { plugin }
+    if installer == Installer::Uv { plugin.without_pip().uv() } else { plugin }
 }
 
 /// What built the current environment, `uv 0.13.8` for one.
@@ -53,7 +43,7 @@ fn adds(plugin: &Plugin) {
 #[test]
 fn uv_is_complete_without_pip() {
     let packages = Packages::usual();
-    let plugin = without_pip(Plugin::needing("alpha\n", &packages));
+    let plugin = Plugin::needing("alpha\n", &packages).without_pip();
     plugin.sync().ok();
     assert_eq!((built_by(&plugin).as_str(), plugin.value_of("alpha").as_str()), ("uv 0.13.8", "alpha 1.0"));
 }
@@ -171,7 +161,7 @@ fn a_lock_is_never_silently_ignored_when_uv_cannot_be_had() {
     let plugin = locked(&packages);
     plugin.sync().exits(9).stderr_has("uv==0.13.8");
     assert_eq!(plugin.generations_of("main"), [""; 0]);
-    let plugin = without_pip(plugin);
+    let plugin = plugin.without_pip();
     plugin.sync().exits(8).stderr_has("only uv can install what `uv.lock` says").stderr_has("install uv");
     assert_eq!(plugin.generations_of("main"), [""; 0]);
 }

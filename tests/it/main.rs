@@ -5,11 +5,14 @@
 mod crowds;
 mod backends;
 mod check;
+mod conformance;
 mod doors;
 mod fixtures;
+mod go_between;
 mod repository;
 mod errors;
 mod invariants;
 mod manifests;
+mod real_client;
 mod support;
 mod support_works;

@@ -133,6 +133,18 @@ fn latency_and_rate_take_their_time() {
 }
 
 #[test]
+fn a_held_package_arrives_late_and_no_client_gives_it_up() {
+    for install in [pip_install, uv_install] {
+        let (_wheels, index) = plain_index(&[("alpha", "1.0")]);
+        index.hold("alpha", Duration::from_secs(3));
+        let plugin = Plugin::new("x").index(&index).uv().env("PIP_DEFAULT_TIMEOUT", "1").env("UV_HTTP_TIMEOUT", "1");
+        let output = install(&plugin, "alpha");
+        assert!(output.ok().elapsed > Duration::from_secs(3), "{output}");
+        output.stderr_lacks("timed out").stderr_lacks("Retrying");
+    }
+}
+
+#[test]
 fn a_stopped_index_refuses_connections() {
     let (_wheels, index) = plain_index(&[("alpha", "1.0")]);
     let plugin = Plugin::new("x").index(&index).uv().env("UV_HTTP_RETRIES", "0");

@@ -4,21 +4,18 @@
 //! and the like apply to requests that begin after they were set; `truncate` and `corrupt` to files only, never to pages.
 
 use super::encode::{base64, sha256};
-use std::collections::{BTreeSet, HashMap};
+use super::http::{Answer, Request, Server};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, SystemTime};
-
-/// How long a kept-alive connection may be idle.
-const IDLE: Duration = Duration::from_secs(60);
+use std::time::{Duration, Instant, SystemTime};
 
 /// A running index; it stops listening when dropped.
 pub struct Index {
-    address: SocketAddr,
+    server: Server,
     shared: Arc<Shared>,
 }
 
@@ -38,7 +35,14 @@ struct Behaviour {
     truncate: bool,
     corrupt: bool,
     login: Option<String>,
-    stopped: bool,
+    holds: BTreeMap<String, Hold>,
+}
+
+/// How long the files of one package are held, and until when, once the first of them was asked for.
+#[derive(Clone, Copy)]
+struct Hold {
+    duration: Duration,
+    until: Option<Instant>,
 }
 
 /// What a page says about a file.
@@ -51,8 +55,6 @@ struct Facts {
 impl Index {
     /// Serves `directory` on a free port.
     pub fn serve(directory: &Path) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("cannot listen on 127.0.0.1");
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             directory: directory.to_path_buf(),
             behaviour: Mutex::default(),
@@ -60,18 +62,17 @@ impl Index {
             facts: Mutex::default(),
         });
         let served = Arc::clone(&shared);
-        thread::spawn(move || served.listen(&listener));
-        Self { address, shared }
+        Self { server: Server::start(move |request| served.converse(request)), shared }
     }
 
     /// What `PIP_INDEX_URL` and `UV_DEFAULT_INDEX` are set to.
     pub fn url(&self) -> String {
-        format!("http://{}/simple", self.address)
+        format!("http://{}/simple", self.server.address())
     }
 
     /// The same with a login in it, `USER:PASS`.
     pub fn url_with_login(&self, login: &str) -> String {
-        format!("http://{login}@{}/simple", self.address)
+        format!("http://{login}@{}/simple", self.server.address())
     }
 
     /// Waits before each answer.
@@ -109,13 +110,15 @@ impl Index {
         self.change(|behaviour| behaviour.login = login.map(str::to_owned))
     }
 
+    /// Has the files of this package arrive so long after the first request for one, byte by byte: no client gives it
+    /// up, and each build waits once, however many requests it makes.
+    pub fn hold(&self, package: &str, duration: Duration) -> &Self {
+        self.change(|behaviour| behaviour.holds.extend([(normalised(package), Hold { duration, until: None })]))
+    }
+
     /// Stops listening for good: from now on connections are refused.
     pub fn stop(&self) {
-        self.change(|behaviour| behaviour.stopped = true);
-        // Wakes the listener, which then sees that it has to go; wait until it has.
-        while TcpStream::connect(self.address).is_ok() {
-            thread::sleep(Duration::from_millis(1));
-        }
+        self.server.stop();
     }
 
     /// How many requests there were.
@@ -140,61 +143,21 @@ impl Index {
     }
 }
 
-impl Drop for Index {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// One request, without its body: no client of an index sends one.
-struct Request {
-    method: String,
-    path: String,
-    range: Option<String>,
-    authorization: Option<String>,
-}
-
-struct Answer {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-    /// How much of the body is really sent.
-    sent: usize,
-}
-
 impl Shared {
-    fn listen(self: Arc<Self>, listener: &TcpListener) {
-        for stream in listener.incoming().flatten() {
-            if self.behaviour.lock().unwrap().stopped {
-                return;
-            }
-            let shared = Arc::clone(&self);
-            thread::spawn(move || shared.converse(stream));
-        }
-    }
-
-    /// Answers the requests of one connection until one side has had enough.
-    fn converse(&self, stream: TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(IDLE))?;
-        let mut reader = BufReader::new(stream.try_clone()?);
-        while let Some(request) = Request::read(&mut reader)? {
-            let behaviour = self.begin(&request);
-            thread::sleep(behaviour.latency);
-            let answer = self.answer(&request, &behaviour);
-            let whole = answer.sent == answer.body.len();
-            send(&stream, &request, answer, behaviour.rate)?;
-            if !whole || self.behaviour.lock().unwrap().stopped {
-                break;
-            }
-        }
-        Ok(())
+    fn converse(&self, request: &Request) -> Answer {
+        let behaviour = self.begin(request);
+        thread::sleep(behaviour.latency);
+        self.answer(request, &behaviour).at_rate(behaviour.rate)
     }
 
     /// Notes the request and fixes how it will be treated.
     fn begin(&self, request: &Request) -> Behaviour {
         self.log.lock().unwrap().push(format!("{} {}", request.method, request.path));
         let mut current = self.behaviour.lock().unwrap();
+        let held = file_of(&request.path).and_then(|name| current.holds.get_mut(&project_of(name)));
+        if let Some(hold) = held {
+            hold.until.get_or_insert(Instant::now() + hold.duration);
+        }
         let behaviour = current.clone();
         current.failures_left = current.failures_left.saturating_sub(1);
         behaviour
@@ -208,14 +171,14 @@ impl Shared {
             return Answer::status(status);
         }
         let expected = behaviour.login.as_ref().map(|login| format!("Basic {}", base64(login.as_bytes())));
-        if expected.is_some() && request.authorization != expected {
-            return Answer::status(401).header("WWW-Authenticate", "Basic realm=\"packages\"".into());
+        if expected.is_some() && request.header("authorization") != expected.as_deref() {
+            return Answer::status(401).header("WWW-Authenticate", "Basic realm=\"packages\"");
         }
         match request.path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
             ["simple"] => self.page(self.projects().iter().map(|name| format!("<a href=\"{name}/\">{name}</a>"))),
             ["simple", project] if request.path.ends_with('/') => self.project(project),
             ["simple", project] => Answer::status(301).header("Location", format!("/simple/{project}/")),
-            ["files", name] => self.file(name, request.range.as_deref(), behaviour),
+            ["files", name] => self.file(name, request.header("range"), behaviour),
             _ => Answer::status(404),
         }
     }
@@ -223,9 +186,7 @@ impl Shared {
     fn page(&self, links: impl Iterator<Item = String>) -> Answer {
         let body = links.fold(String::from("<!DOCTYPE html>\n"), |page, link| page + &link + "<br>\n");
         // Tests add files and expect them to be seen at once.
-        Answer::new(200, body.into())
-            .header("Content-Type", "text/html".into())
-            .header("Cache-Control", "no-cache".into())
+        Answer::new(200, body).header("Content-Type", "text/html").header("Cache-Control", "no-cache")
     }
 
     fn project(&self, project: &str) -> Answer {
@@ -253,11 +214,10 @@ impl Shared {
         if behaviour.corrupt && !bytes.is_empty() {
             bytes[middle] ^= 1;
         }
-        let mut answer = Answer::part(bytes, range);
-        if behaviour.truncate {
-            answer.sent /= 2;
-        }
-        answer.header("Content-Type", "application/octet-stream".into()).header("Accept-Ranges", "bytes".into())
+        let held = behaviour.holds.get(&project_of(name)).and_then(|hold| hold.until);
+        let answer = part(bytes, range).held_until(held);
+        let answer = if behaviour.truncate { answer.truncated() } else { answer };
+        answer.header("Content-Type", "application/octet-stream").header("Accept-Ranges", "bytes")
     }
 
     fn files(&self) -> Vec<String> {
@@ -283,53 +243,13 @@ impl Shared {
     }
 }
 
-impl Request {
-    /// `None` when the client has closed the connection.
-    fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        let mut words = line.split_whitespace().map(str::to_owned);
-        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let mut request = Self { method, path, range: None, authorization: None };
-        loop {
-            let mut line = String::new();
-            reader.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else {
-                return Ok(Some(request));
-            };
-            match name.to_ascii_lowercase().as_str() {
-                "range" => request.range = Some(value.trim().to_owned()),
-                "authorization" => request.authorization = Some(value.trim().to_owned()),
-                _ => {}
-            }
-        }
-    }
-}
-
-impl Answer {
-    fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), sent: body.len(), body }
-    }
-
-    fn status(status: u16) -> Self {
-        Self::new(status, format!("the index of this test answers {status}\n").into())
-    }
-
-    fn header(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
-        self
-    }
-
-    /// The file, or the part of it that was asked for: uv reads only the directory at a wheel's end.
-    fn part(bytes: Vec<u8>, range: Option<&str>) -> Self {
-        let Some((from, to)) = range.and_then(|range| bounds(range, bytes.len())) else {
-            return Self::new(200, bytes);
-        };
-        let place = format!("bytes {from}-{}/{}", to - 1, bytes.len());
-        Self::new(206, bytes[from..to].to_vec()).header("Content-Range", place)
-    }
+/// The file, or the part of it that was asked for: uv reads only the directory at a wheel's end.
+fn part(bytes: Vec<u8>, range: Option<&str>) -> Answer {
+    let Some((from, to)) = range.and_then(|range| bounds(range, bytes.len())) else {
+        return Answer::new(200, bytes);
+    };
+    let place = format!("bytes {from}-{}/{}", to - 1, bytes.len());
+    Answer::new(206, &bytes[from..to]).header("Content-Range", place)
 }
 
 /// The half-open bounds that `bytes=FROM-TO`, `bytes=FROM-` or `bytes=-LAST` mean.
@@ -344,22 +264,9 @@ fn bounds(range: &str, length: usize) -> Option<(usize, usize)> {
     (from < to).then_some((from, to))
 }
 
-fn send(mut stream: &TcpStream, request: &Request, answer: Answer, rate: Option<u64>) -> io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
-    answer.headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-    stream.write_all((head + "\r\n").as_bytes())?;
-    if request.method == "HEAD" {
-        return Ok(());
-    }
-    // A tenth of a second's worth at a time.
-    let chunk = rate.map_or(usize::MAX, |rate| (rate as usize / 10).max(1));
-    for part in answer.body[..answer.sent].chunks(chunk) {
-        stream.write_all(part)?;
-        if rate.is_some() {
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-    stream.flush()
+/// The file that a path of the index names, if it names one.
+fn file_of(path: &str) -> Option<&str> {
+    path.strip_prefix("/files/")
 }
 
 /// The project that a file belongs to, by its name.

@@ -7,24 +7,36 @@
 // Tests arrange the world directly; the seams of the product are not theirs.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod api;
+pub mod claude;
 pub mod encode;
 pub mod host;
+pub mod http;
 pub mod index;
 pub mod mcp_client;
+pub mod namespace;
+pub mod modes;
 pub mod packages;
 pub mod plugin;
+pub mod peer;
 pub mod processes;
+pub mod record;
 pub mod run;
 pub mod tools;
 pub mod tree;
 pub mod wheels;
 pub mod world;
 
+pub use api::Api;
+pub use claude::{Claude, Session};
 pub use encode::sha256;
 pub use index::Index;
 pub use mcp_client::{McpClient, text_of};
+pub use modes::{Mode, Stage};
 pub use packages::Packages;
+pub use peer::Peer;
 pub use plugin::{Plugin, executable, fixture};
+pub use record::{Record, Tolerance, lines};
 pub use run::{Cmd, Output, Running};
 pub use tree::{Tree, assert_same};
 pub use wheels::{Wheel, broken_sdist, noisy_sdist};

@@ -63,7 +63,7 @@ impl Plugin {
             fs::create_dir_all(directory).unwrap();
         }
         let plugin = Self { root, data, home, project, path, env: BTreeMap::new(), temp }.set_up_environment();
-        COMMON_TOOLS.iter().filter_map(|name| on_path(name)).for_each(|tool| plugin.link(&tool));
+        COMMON_TOOLS.iter().filter_map(|name| tools::on_path(name)).for_each(|tool| plugin.link(&tool));
         install(Path::new(env!("CARGO_BIN_EXE_plugdeps")), &plugin.root.join("bin/plugdeps"));
         plugin
             .python(&tools::python())
@@ -162,6 +162,16 @@ impl Plugin {
     /// Puts `pip` on PATH, for hook lines that call it.
     pub fn pip(self) -> Self {
         self.script("pip", "#!/bin/sh\nexec python3 -m pip \"$@\"\n")
+    }
+
+    /// Hides pip from every interpreter of this machine: the user's packages come before the system's.
+    pub fn without_pip(self) -> Self {
+        for minor in 6..=20 {
+            let packages = self.home.join(format!(".local/lib/python3.{minor}/site-packages"));
+            fs::create_dir_all(&packages).unwrap();
+            fs::write(packages.join("pip.py"), "raise ImportError('hidden')\n").unwrap();
+        }
+        self.env("PYTHONDONTWRITEBYTECODE", "1")
     }
 
     /// Puts an executable script on PATH.
@@ -293,11 +303,6 @@ fn install(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-f").arg(from).arg(to).status().is_ok_and(|status| status.success());
     assert!(copied, "could not copy `{}` to `{}`", from.display(), to.display());
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).map(|directory| directory.join(name)).find(|tool| tool.is_file())
 }
 
 /// The fresh home hides the user's own settings of pip, which may name the index that this machine must use.

@@ -1,4 +1,4 @@
-//! What tests need from outside: interpreters of this machine, and uv and the MCP SDK, fetched once.
+//! What tests need from outside: interpreters of this machine, and uv, the MCP SDKs and Claude Code, fetched once.
 //!
 //! Fetched things live below the target directory. Each is filled beside its place and renamed into it, so that being
 //! there means being complete; a lock keeps the many processes of a test run from fetching the same thing twice.
@@ -12,6 +12,11 @@ use std::sync::OnceLock;
 
 const UV: &str = "uv==0.13.8";
 const MCP: &str = "mcp<2";
+/// The newest one, since that is what users have; with the tag, or npm would choose an older one for an older Node.
+const CLAUDE_CODE: &str = "@anthropic-ai/claude-code@latest";
+/// The SDK for JavaScript, and the server that shows all of the protocol.
+const NODE_PACKAGES: [&str; 2] =
+    ["@modelcontextprotocol/sdk@1.32.2", "@modelcontextprotocol/server-everything@2026.8.31"];
 /// Prints the interpreter behind a shim or a virtual environment, and its version.
 const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', None) or sys.executable); print('%d.%d' % sys.version_info[:2])";
 
@@ -31,6 +36,45 @@ pub fn pip_package(version: &str) -> PathBuf {
 pub fn mcp_wheels() -> PathBuf {
     let fetch = |into: &Path| pip(&["download", "--only-binary=:all:", "--dest"], into, MCP);
     fetched(&format!("mcp-wheels-python{}", version(&python()).unwrap_or_default()), fetch)
+}
+
+/// The program of Claude Code itself, of the version that was the newest when it was fetched; or why there is none.
+///
+/// It comes from npm, which few machines with Rust and Python have: so this alone may be missing.
+pub fn claude_code() -> Result<PathBuf, String> {
+    let place = try_fetched("claude-code", npm_install)?;
+    claude_code_in(&place).ok_or_else(|| format!("`{CLAUDE_CODE}` has no program for this machine"))
+}
+
+/// The package itself starts a program that lies in another package, one of each platform.
+fn claude_code_in(place: &Path) -> Option<PathBuf> {
+    let packages = fs::read_dir(place.join("node_modules/@anthropic-ai")).into_iter().flatten().flatten();
+    packages.map(|package| package.path().join("claude")).find(|program| program.is_file())
+}
+
+/// A directory with the official Python SDK of this version and all that it needs, installed for [`python`].
+pub fn mcp_sdk(release: &str) -> PathBuf {
+    let fetch = |into: &Path| pip(&["install", "--target"], into, &format!("mcp=={release}"));
+    fetched(&format!("mcp-{release}-python{}", version(&python()).unwrap_or_default()), fetch)
+}
+
+/// The `node` of this machine and a `node_modules` with the SDK and its example server; or why there is none.
+pub fn node() -> Result<(PathBuf, PathBuf), String> {
+    let node = on_path("node").ok_or("there is no `node` on PATH")?;
+    let npm = on_path("npm").ok_or("there is no `npm` on PATH")?;
+    let name = NODE_PACKAGES.map(|package| package.rsplit(['/', '@']).next().unwrap().to_owned()).join("-");
+    let store = fetched(&format!("node-sdk-{name}"), |into| {
+        let mut command = Command::new(npm);
+        let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"];
+        finish(command.args(flags).arg(into).args(NODE_PACKAGES), &NODE_PACKAGES.join(" "), "npm_config_registry");
+    });
+    Ok((node, store.join("node_modules")))
+}
+
+/// The program of this name on the PATH of the tests themselves.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|directory| directory.join(name)).find(|tool| tool.is_file())
 }
 
 /// The interpreter that tests use: the one behind `python3`, or else any other of version 3.10 or later.
@@ -81,10 +125,19 @@ fn identify(python: &Path) -> Option<(PathBuf, (u32, u32))> {
 
 /// The directory `name` of the store, filled by `fetch` if it is not there yet.
 fn fetched(name: &str, fetch: impl FnOnce(&Path)) -> PathBuf {
+    let fetch = |into: &Path| {
+        fetch(into);
+        Ok(())
+    };
+    try_fetched(name, fetch).unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The same where the fetch may fail; nothing is left of one that does.
+fn try_fetched(name: &str, fetch: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
     let store = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("plugdeps-tools");
     let place = store.join(name);
     if place.is_dir() {
-        return place;
+        return Ok(place);
     }
     fs::create_dir_all(&store).unwrap();
     let lock = File::create(store.join(".lock")).unwrap();
@@ -92,10 +145,10 @@ fn fetched(name: &str, fetch: impl FnOnce(&Path)) -> PathBuf {
     if !place.is_dir() {
         remove_abandoned(&store);
         let staged = tempfile::Builder::new().prefix(".fetch-").tempdir_in(&store).unwrap();
-        fetch(staged.path());
+        fetch(staged.path())?;
         fs::rename(staged.keep(), &place).unwrap();
     }
-    place
+    Ok(place)
 }
 
 /// Removes what killed fetches left; the caller holds the lock, so nobody is at it.
@@ -110,11 +163,26 @@ fn remove_abandoned(store: &Path) {
 fn pip(args: &[&str], into: &Path, requirement: &str) {
     let mut command = Command::new(python());
     command.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]).args(args).arg(into).arg(requirement);
+    finish(&mut command, requirement, "PIP_INDEX_URL");
+}
+
+fn finish(command: &mut Command, wanted: &str, mirror: &str) {
     let output = command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
     assert!(
         output.status.success(),
-        "could not fetch `{requirement}`, which the tests need once: connect this machine to a package index, or set \
-         PIP_INDEX_URL to a mirror, and run the tests again\ncommand: {command:?}\n{}",
+        "could not fetch `{wanted}`, which the tests need once: connect this machine to a package index, or set \
+         {mirror} to a mirror, and run the tests again\ncommand: {command:?}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+fn npm_install(into: &Path) -> Result<(), String> {
+    let mut command = Command::new("npm");
+    command.args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    // Without a network every test would ask, one after the other, and each should know soon.
+    command.args(["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--prefix"]).arg(into).arg(CLAUDE_CODE);
+    let output = command.output().map_err(|e| format!("cannot start npm: {e}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().find(|line| line.contains("error")).unwrap_or_default();
+    output.status.success().then_some(()).ok_or_else(|| format!("npm could not fetch `{CLAUDE_CODE}`: {last}"))
 }

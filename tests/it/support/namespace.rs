@@ -1,0 +1,75 @@
+//! Runs a test where there is no network but the loopback: the real client must reach nothing outside.
+//!
+//! A namespace belongs to a process, so the test starts itself a second time in one.
+
+use super::claude::PrintRecords;
+use super::tools;
+use std::any::type_name;
+use std::env;
+use std::io::{self, Write};
+use std::process::{Command, Output};
+
+/// Tells the second start that it is the second.
+const INSIDE: &str = "PLUGDEPS_TEST_IN_NAMESPACE";
+
+/// Runs `case` with a client and without a network; says loudly why, where this machine cannot.
+///
+/// The case must be a closure written in the test itself: its type has the test's name in it.
+#[track_caller]
+pub fn with_the_real_client<F: FnOnce()>(case: F) {
+    if env::var_os(INSIDE).is_some() {
+        let _records = PrintRecords;
+        raise_loopback();
+        return case();
+    }
+    match prepared() {
+        Ok(flags) => start_again(flags, test_of::<F>()),
+        // Not by a macro: what those print of a test that passes, the test harness keeps to itself.
+        Err(why) => io::stderr().write_all(format!("SKIPPED real client: {why}\n").as_bytes()).unwrap(),
+    }
+}
+
+/// Fetches what must come from outside; how `unshare` makes a namespace here.
+fn prepared() -> Result<&'static str, String> {
+    let flags = ["-n", "-rn"].into_iter().find(|flags| succeeds(Command::new("unshare").args([flags, "true"])));
+    let flags = flags.ok_or("`unshare -n` makes no network namespace here, nor does `unshare -rn`")?;
+    if !succeeds(Command::new("ip").arg("-V")) {
+        return Err("there is no `ip`, which brings the loopback up".into());
+    }
+    tools::claude_code()?;
+    tools::uv();
+    tools::mcp_wheels();
+    Ok(flags)
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+#[track_caller]
+fn start_again(flags: &str, test: &str) {
+    let program = env::current_exe().expect("this program has no path");
+    let mut command = Command::new("unshare");
+    command.arg(flags).arg(program).args([test, "--exact", "--nocapture"]).env(INSIDE, "1");
+    let output = command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+    assert!(output.status.success() && ran_one(&output), "in the namespace: {}\n{}", output.status, said(&output));
+}
+
+/// A name that fits no test is no failure to the test harness.
+fn ran_one(output: &Output) -> bool {
+    String::from_utf8_lossy(&output.stdout).contains("test result: ok. 1 passed")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn raise_loopback() {
+    assert!(succeeds(Command::new("ip").args(["link", "set", "lo", "up"])), "cannot bring the loopback up");
+}
+
+/// The test that a closure stands in, as the test harness names it: without the crate.
+fn test_of<F>() -> &'static str {
+    let path = type_name::<F>().trim_end_matches("::{{closure}}");
+    path.split_once("::").map_or(path, |(_, test)| test)
+}
