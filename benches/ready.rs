@@ -2,10 +2,12 @@
 //!
 //! Everything that is compared runs in one process, interleaved, in an order that rotates each round; a ratio is
 //! the median of the ratios within each round, so that a machine that slows down halfway slows down both sides.
-//! `-- --quick` takes fewer rounds, `-- --json` prints the rows as JSON. Times never fail it: a row that misses
+//! `-- --quick` takes fewer rounds, `-- --only TEXT` the sections with that in their title, `-- --json` prints the rows as JSON. Times never fail it: a row that misses
 //! its target says `short`.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "ready/go_between.rs"]
+mod go_between;
 #[allow(dead_code)]
 #[path = "../tests/it/support/tools.rs"]
 mod tools;
@@ -38,11 +40,19 @@ fn main() -> Answer<()> {
     let rounds = if has("--quick") { Rounds::QUICK } else { Rounds::FULL };
     let bench = Bench::prepare()?;
     let mut report = Report::new(has("--json"));
-    report.section("ready", ready(&bench, &rounds)?);
-    report.section("ready beside what it replaces", rivals(&bench, &rounds)?);
-    report.section("ready as manifests and environments grow", growth(&bench, &rounds)?);
-    report.section("weight of ready", weight(&bench)?);
-    report.section("cold install of `mcp<2` from local wheels", cold(&bench, &rounds)?);
+    let only = args.iter().position(|arg| arg == "--only").and_then(|at| args.get(at + 1));
+    let mut section = |title: &'static str, rows: &dyn Fn() -> Answer<Vec<Row>>| -> Answer<()> {
+        if only.is_none_or(|only| title.contains(only.as_str())) {
+            report.section(title, rows()?);
+        }
+        Ok(())
+    };
+    section("ready", &|| ready(&bench, &rounds))?;
+    section("ready beside what it replaces", &|| rivals(&bench, &rounds))?;
+    section("ready as manifests and environments grow", &|| growth(&bench, &rounds))?;
+    section("weight of ready", &|| weight(&bench))?;
+    section("the go-between", &|| go_between::rows(&bench, &rounds))?;
+    section("cold install of `mcp<2` from local wheels", &|| cold(&bench, &rounds))?;
     report.finish();
     Ok(())
 }
@@ -51,13 +61,15 @@ struct Rounds {
     ready: usize,
     rivals: usize,
     growth: usize,
+    greeting: usize,
+    talk: usize,
     uv: usize,
     pip: usize,
 }
 
 impl Rounds {
-    const FULL: Self = Self { ready: 1000, rivals: 100, growth: 500, uv: 15, pip: 5 };
-    const QUICK: Self = Self { ready: 200, rivals: 20, growth: 100, uv: 7, pip: 3 };
+    const FULL: Self = Self { ready: 1000, rivals: 100, growth: 500, greeting: 50, talk: 50, uv: 15, pip: 5 };
+    const QUICK: Self = Self { ready: 200, rivals: 20, growth: 100, greeting: 20, talk: 20, uv: 7, pip: 3 };
 }
 
 // ---- what is measured
@@ -234,7 +246,11 @@ struct Probe {
     /// By round.
     samples: BTreeMap<usize, f64>,
     failure: Option<String>,
+    /// Instead of commands: what takes this many microseconds.
+    act: Option<Act>,
 }
+
+type Act = Box<dyn FnMut() -> std::result::Result<f64, String>>;
 
 impl Probe {
     fn new(name: impl Into<String>, command: Command) -> Self {
@@ -252,7 +268,25 @@ impl Probe {
             target: None,
             samples: BTreeMap::new(),
             failure: None,
+            act: None,
         }
+    }
+
+    /// Something that takes its own time, in microseconds.
+    fn timing(name: impl Into<String>, act: impl FnMut() -> std::result::Result<f64, String> + 'static) -> Self {
+        Self { act: Some(Box::new(act)), ..Self::steps(name, []) }
+    }
+
+    /// Something that does `count` things: what counts is one.
+    fn acting(
+        name: impl Into<String>,
+        count: usize,
+        mut act: impl FnMut() -> std::result::Result<(), String> + 'static,
+    ) -> Self {
+        Self::timing(name, move || {
+            let start = Instant::now();
+            act().map(|()| start.elapsed().as_secs_f64() * 1e6 / count as f64)
+        })
     }
 
     fn fresh(self, paths: &[PathBuf]) -> Self {
@@ -282,12 +316,18 @@ impl Probe {
         for path in &self.fresh {
             remove(path);
         }
-        let start = Instant::now();
-        let failure = self.steps.iter_mut().find_map(failure_of);
-        let micros = start.elapsed().as_secs_f64() * 1e6;
-        match failure {
-            None => drop(self.samples.insert(round, micros)),
-            Some(cause) => self.failure = Some(cause),
+        let outcome = match &mut self.act {
+            Some(act) => act(),
+            None => {
+                let start = Instant::now();
+                let failure = self.steps.iter_mut().find_map(failure_of);
+                let micros = start.elapsed().as_secs_f64() * 1e6;
+                failure.map_or(Ok(micros), Err)
+            }
+        };
+        match outcome {
+            Ok(micros) => drop(self.samples.insert(round, micros)),
+            Err(cause) => self.failure = Some(cause),
         }
     }
 
