@@ -136,9 +136,12 @@ impl Key {
     /// The data directory cannot be written.
     pub fn prove(&self, generation: &Generation, snapshot: &Snapshot) -> Result<()> {
         fs::create_directory(&generation.servers())?;
-        let ending = if snapshot.list(List::Tools).is_some() { KNOWN } else { PROVEN };
-        fs::replace_state(&self.path(generation, ending), snapshot, false)?;
-        fs::remove_file(&self.path(generation, FAILED))
+        fs::remove_file(&self.path(generation, FAILED))?;
+        if snapshot.list(List::Tools).is_none() {
+            return fs::replace_state(&self.path(generation, PROVEN), snapshot, false);
+        }
+        fs::remove_file(&self.path(generation, PROVEN))?;
+        fs::replace_state(&self.path(generation, KNOWN), snapshot, false)
     }
 
     /// How it ended there, if it did not start.

@@ -16,7 +16,7 @@ use crate::error::{Error, KINDS, Kind, Result};
 use crate::failure;
 use crate::fs;
 use crate::generation::{Entry, Generation, Inputs, PREFIX, Profile, Receipt, SCHEMA, SERVERS};
-use crate::lock::{self, Attempt};
+use crate::lock::{self, Attempt, Lock};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -113,8 +113,7 @@ impl Store {
     /// # Errors
     /// The data directory cannot be written.
     pub fn create(&self) -> Result<()> {
-        fs::create_directory(&self.directory).map_err(unusable)?;
-        fs::open_or_create(&self.desk_path()).map(drop).map_err(unusable)
+        fs::create_directory(&self.directory).map_err(unusable)
     }
 
     /// Asks for the right to build and sweep.
@@ -123,6 +122,17 @@ impl Store {
     /// The data directory cannot be written.
     pub fn lock(&self) -> Result<Attempt> {
         lock::try_exclusive(&self.lock_path()).map_err(unusable)
+    }
+
+    /// Shares the lock of those who answer a client in a server's place. `None` while nothing is built here, since what
+    /// cannot be built leaves no trace, or when somebody looks at the lock.
+    pub fn share_desk(&self) -> Option<Lock> {
+        let path = self.desk_path();
+        let there = fs::is_directory(&self.directory) && fs::open_or_create(&path).is_ok();
+        match lock::try_shared(&path).filter(|_| there) {
+            Some(Attempt::Held(lock)) => Some(lock),
+            _ => None,
+        }
     }
 
     /// The directory.

@@ -10,7 +10,7 @@ use crate::child::{self, Server};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Home, Wanted};
 use crate::launch::Start;
-use crate::lock::{self as locks, Attempt, Lock};
+use crate::lock::Lock;
 use crate::news;
 use crate::output;
 use crate::process::describe_end;
@@ -181,13 +181,7 @@ impl Relay {
     /// Holds the desk's lock while the client gets its answers here, so that a hook can wait until that is over.
     fn hold_desk(&mut self) {
         let speaks = self.failure.is_none() && lock(&self.talk).exchange.is_answering();
-        if !speaks {
-            self.desk = None;
-        } else if self.desk.is_none()
-            && let Some(Attempt::Held(lock)) = locks::try_shared(&self.store.desk_path())
-        {
-            self.desk = Some(lock);
-        }
+        self.desk = if speaks { self.desk.take().or_else(|| self.store.share_desk()) } else { None };
     }
 
     /// Waits for a home in a thread of its own.

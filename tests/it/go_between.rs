@@ -31,19 +31,6 @@ fn content(result: &Value) -> &str {
     result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("no text in {result}"))
 }
 
-/// What the server says of its package; it is let go only when it is written down that it starts, and has which tools.
-fn proven(world: &World) -> String {
-    let mut server = world.plugin.server("plain");
-    let value = value_of(&mut server);
-    server.list_tools();
-    let snapshots = || {
-        let servers = walkdir::WalkDir::new(world.plugin.state().join("servers")).into_iter().flatten();
-        servers.filter_map(|entry| fs::read_to_string(entry.path()).ok()).filter(|text| text.contains("inputSchema"))
-    };
-    wait_until("the server is remembered", LONG, || snapshots().count() > 0);
-    value
-}
-
 /// What the process behind a server is: plugdeps itself, or what it became.
 fn program_of(server: &McpClient) -> PathBuf {
     fs::read_link(format!("/proc/{}/exe", server.pid())).unwrap()

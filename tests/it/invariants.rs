@@ -70,7 +70,7 @@ mod the_hook_and_run_are_two_doors_to_one_ensure {
         let world = World::new(Installer::Uv);
         world.built();
         // The first server proves that it starts there, which is written down.
-        assert_eq!(value_of(&mut world.plugin.server("plain")), "alpha 1.0");
+        assert_eq!(proven(&world), "alpha 1.0");
         let before = Tree::of(&world.plugin.data);
         world.plugin.hook().ok().silent();
         assert_eq!(value_of(&mut world.plugin.server("plain")), "alpha 1.0");
@@ -1319,6 +1319,12 @@ mod a_generation_is_kept_while_something_lives_in_it {
     use super::*;
     use rustix::process::Signal;
 
+    fn is_proven(world: &World, generation: &Path) -> bool {
+        let known = world.plugin.state().join("servers").join(generation.file_name().unwrap());
+        let mut names = fs::read_dir(known).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.any(|name| name.to_string_lossy().ends_with(".json"))
+    }
+
     #[test]
     fn a_server_keeps_its_own_through_rebuilds_and_prunes_and_no_longer() {
         for by_force in [false, true] {
@@ -1328,9 +1334,11 @@ mod a_generation_is_kept_while_something_lives_in_it {
             assert_eq!(value_of(&mut server), "alpha 1.0");
             for version in ["2.0", "3.0", "4.0"] {
                 world.needs(&format!("alpha=={version}"));
-                world.built();
+                let generation = world.built();
                 // One that no server has started in would not push out one that has.
-                assert_eq!(value_of(&mut world.plugin.server("plain")), format!("alpha {version}"));
+                let mut next = world.plugin.server("plain");
+                assert_eq!(value_of(&mut next), format!("alpha {version}"));
+                wait_until("that is written down", LONG, || is_proven(&world, &generation));
             }
             world.plugin.command(["prune"]).run().ok().stderr_has(", 1 in use");
             assert!(own.join("env/bin/python").exists() && own.join("receipt.json").is_file());
@@ -1341,6 +1349,8 @@ mod a_generation_is_kept_while_something_lives_in_it {
                 server.close_stdin();
             }
             server.wait(LONG);
+            // The first start is watched: a server whose watcher is killed sees its input end, and ends by itself.
+            wait_until("nobody lives in it any more", LONG, || world.plugin.processes().is_empty());
             world.plugin.command(["prune"]).run().ok().stderr_has("1 removed");
             assert!(!own.exists());
             assert_eq!(world.plugin.generations().len(), 2, "the current and the previous one");

@@ -40,7 +40,7 @@ pub use record::{Record, Tolerance, lines};
 pub use run::{Cmd, Output, Running};
 pub use tree::{Tree, assert_same};
 pub use wheels::{Wheel, broken_sdist, noisy_sdist};
-pub use world::{BOTH, Installer, World, alpha, ask, value_of};
+pub use world::{BOTH, Installer, World, alpha, ask, proven, value_of};
 
 use std::time::{Duration, Instant};
 

@@ -95,6 +95,24 @@ pub fn alpha(version: &str) -> Wheel {
     Wheel::new("alpha", version).module("alpha.py", &module).console_script("alpha-tool", "alpha:main")
 }
 
+/// What the server says of its package; it is let go only when it is written down that it starts, and has which tools.
+#[track_caller]
+pub fn proven(world: &World) -> String {
+    let mut server = world.plugin.server("plain");
+    let value = value_of(&mut server);
+    server.list_tools();
+    let snapshots = || {
+        let servers = walkdir::WalkDir::new(
+            world.plugin.state().join("servers").join(world.plugin.current().unwrap().file_name().unwrap()),
+        )
+        .into_iter()
+        .flatten();
+        servers.filter_map(|entry| fs::read_to_string(entry.path()).ok()).filter(|text| text.contains("inputSchema"))
+    };
+    wait_until("the server is remembered", BUILD, || snapshots().count() > 0);
+    value
+}
+
 /// What a server of a fixture says of its package, after the whole greeting.
 #[track_caller]
 pub fn value_of(server: &mut McpClient) -> String {
