@@ -75,14 +75,21 @@ rustflags() {
     printf 'target.%s.rustflags = [%s"--remap-path-prefix=%s=cargo"]' "$target" "$flags" "$home"
 }
 
-# The standard library as it is shipped carries what prints backtraces, a third of the program. Where its
-# source can be had it is built anew, for size and without that; stable Rust does so only when told that it may.
+# The standard library as it is shipped carries what prints panics and backtraces, almost half of the program. Where
+# its source can be had it is built anew, for size and without that; stable Rust does so only when told that it may.
 choose_library() {
     library=''
     case $target in *-linux-musl) ;; *) return 0 ;; esac
     if [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || rustup component add rust-src >&2; then
         library='-Zbuild-std=std,panic_abort -Zbuild-std-features=optimize_for_size'
         export RUSTC_BOOTSTRAP=1
+        silent='-Zunstable-options -Cpanic=immediate-abort'
+        # shellcheck disable=SC2086 # two options
+        if rustc $silent --print sysroot >/dev/null 2>&1; then
+            flags="$flags\"-Zunstable-options\", \"-Cpanic=immediate-abort\", "
+        else
+            say "this toolchain cannot leave out what prints panics: the program is an eighth larger"
+        fi
     else
         say "cannot have the standard library's source: using it as shipped, which makes the program half as large" \
             "again; \`rustup component add rust-src\` would mend it"
