@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use crate::fault;
 use crate::launch::Start;
 use crate::lock::Lock;
 use std::io;
@@ -63,6 +64,7 @@ impl Server {
                 None => command.env_remove(name),
             };
         }
+        fault::point("start", &start.program)?;
         let mut child = os::spawn(&mut command, lease)?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         Ok(Self { child, stdin, stdout, stderr })

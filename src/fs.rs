@@ -1,11 +1,12 @@
 //! The seam to the file system: every operation names its verb and path when it fails.
 //!
 //! Nothing else in the crate calls `std::fs` (`clippy.toml` forbids it), so that one place adds
-//! context and one place can be made to fail in a test.
+//! context, and one place passes a [`fault::point`] before each step that changes something.
 
 #![allow(clippy::disallowed_methods)]
 
 use crate::error::{Error, Kind, Result};
+use crate::fault;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
@@ -79,7 +80,7 @@ pub fn read_state<T: DeserializeOwned>(path: &Path) -> Option<T> {
 
 /// Replaces `path` by `value` as JSON: whoever reads sees the old content or the new, whole.
 ///
-/// With `durable`, content and name survive a power loss once this returns.
+/// With `durable`, content and name survive a power loss once this returns, where the system can promise that.
 ///
 /// # Errors
 /// The directory cannot be written.
@@ -92,9 +93,11 @@ pub fn replace_state<T: Serialize>(path: &Path, value: &T, durable: bool) -> Res
 
 fn replace(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
+    fault::point("create", path)?;
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
-    file.write_all(content)?;
+    write_all(file.as_file_mut(), path, content)?;
     if durable {
+        fault::point("sync", path)?;
         // Before the rename: a crash of the machine must not leave the name on an empty file.
         file.as_file().sync_all()?;
     }
@@ -102,11 +105,18 @@ fn replace(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
         // Nobody of ours made it, and no rename replaces it: out of the way, where a sweep finds it.
         fs::rename(path, create_aside(directory)?)?;
     }
+    fault::point("publish", path)?;
     os::retry_while_open_elsewhere(file, |file| file.persist(path).map(drop).map_err(|e| (e.error, e.file)))?;
-    if durable { os::sync_directory(directory) } else { Ok(()) }
+    if durable {
+        // Everybody sees the new content by now: an error here would have the caller undo what others already use.
+        // Without this a power loss may bring back the old content, whole.
+        let _ = os::sync_directory(directory);
+    }
+    Ok(())
 }
 
 fn create_aside(directory: &Path) -> io::Result<PathBuf> {
+    fault::point("put aside what is in", directory)?;
     tempfile::Builder::new().prefix(".new-").tempdir_in(directory).map(|aside| aside.keep().join("aside"))
 }
 
@@ -115,7 +125,24 @@ fn create_aside(directory: &Path) -> io::Result<PathBuf> {
 /// # Errors
 /// The directory cannot be written.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
-    fs::write(path, content).map_err(|e| failed("write", path, &e))
+    let create = || fault::point("create", path).and_then(|()| File::create(path));
+    create().and_then(|mut file| write_all(&mut file, path, content)).map_err(|e| failed("write", path, &e))
+}
+
+/// Adds to the end of a file that is open for that.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn append(file: &mut File, path: &Path, content: &[u8]) -> io::Result<()> {
+    write_all(file, path, content)
+}
+
+fn write_all(file: &mut File, path: &Path, content: &[u8]) -> io::Result<()> {
+    for part in fault::halves(content) {
+        fault::point("write", path)?;
+        file.write_all(part)?;
+    }
+    Ok(())
 }
 
 /// Creates a directory and its parents.
@@ -123,7 +150,7 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 /// # Errors
 /// A parent cannot be written, or the name is taken by a file.
 pub fn create_directory(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|e| failed("create", path, &e))
+    fault::point("create", path).and_then(|()| fs::create_dir_all(path)).map_err(|e| failed("create", path, &e))
 }
 
 /// Creates a directory with a name that nobody had before, at the address where it will stay.
@@ -131,7 +158,8 @@ pub fn create_directory(path: &Path) -> Result<()> {
 /// # Errors
 /// `parent` cannot be written.
 pub fn create_unique_directory(parent: &Path, prefix: &str) -> Result<PathBuf> {
-    let directory = tempfile::Builder::new().prefix(prefix).rand_bytes(8).tempdir_in(parent);
+    let create = || tempfile::Builder::new().prefix(prefix).rand_bytes(8).tempdir_in(parent);
+    let directory = fault::point("create a directory in", parent).and_then(|()| create());
     directory.map(tempfile::TempDir::keep).map_err(|e| failed("create a directory in", parent, &e))
 }
 
@@ -142,7 +170,7 @@ pub fn create_unique_directory(parent: &Path, prefix: &str) -> Result<PathBuf> {
 pub fn open_or_create(path: &Path) -> Result<File> {
     let mut options = File::options();
     options.read(true).write(true).create(true).truncate(false);
-    options.open(path).map_err(|e| failed("open", path, &e))
+    fault::point("open", path).and_then(|()| options.open(path)).map_err(|e| failed("open", path, &e))
 }
 
 /// Opens a file that exists for reading and writing, changing nothing; `None` when there is none.
@@ -172,7 +200,7 @@ pub fn open(path: &Path) -> Option<File> {
 /// # Errors
 /// The file cannot be created.
 pub fn create(path: &Path) -> Result<File> {
-    File::create(path).map_err(|e| failed("create", path, &e))
+    fault::point("create", path).and_then(|()| File::create(path)).map_err(|e| failed("create", path, &e))
 }
 
 /// Creates a file that must not exist, for appending.
@@ -180,7 +208,8 @@ pub fn create(path: &Path) -> Result<File> {
 /// # Errors
 /// The file exists or cannot be created.
 pub fn create_new(path: &Path) -> Result<File> {
-    File::options().append(true).create_new(true).open(path).map_err(|e| failed("create", path, &e))
+    let create = || File::options().append(true).create_new(true).open(path);
+    fault::point("create", path).and_then(|()| create()).map_err(|e| failed("create", path, &e))
 }
 
 /// Renames within one file system.
@@ -188,7 +217,8 @@ pub fn create_new(path: &Path) -> Result<File> {
 /// # Errors
 /// The rename is refused.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(|e| failed("rename", from, &e).because(format!("to `{}`", to.display())))
+    let renamed = fault::point("rename", from).and_then(|()| fs::rename(from, to));
+    renamed.map_err(|e| failed("rename", from, &e).because(format!("to `{}`", to.display())))
 }
 
 /// Removes a file; one that is already gone is no error.
@@ -196,7 +226,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// The directory cannot be written.
 pub fn remove_file(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
+    match fault::point("remove", path).and_then(|()| fs::remove_file(path)) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("remove", path, &e)),
         _ => Ok(()),
     }
@@ -204,13 +234,13 @@ pub fn remove_file(path: &Path) -> Result<()> {
 
 /// Removes a file and says whether it was this call that did: of several at once, one.
 pub fn take_file(path: &Path) -> bool {
-    fs::remove_file(path).is_ok()
+    fault::point("take", path).and_then(|()| fs::remove_file(path)).is_ok()
 }
 
 /// Removes a directory if nothing is in it.
 pub fn remove_empty_directory(path: &Path) {
     // Somebody may just have put something into it.
-    let _ = fs::remove_dir(path);
+    let _ = fault::point("remove", path).and_then(|()| fs::remove_dir(path));
 }
 
 /// Removes a directory and all in it; one that is already gone is no error.
@@ -219,7 +249,7 @@ pub fn remove_empty_directory(path: &Path) {
 /// Something in it cannot be removed.
 pub fn remove_tree(path: &Path) -> Result<()> {
     for tries in 0.. {
-        match fs::remove_dir_all(path) {
+        match fault::removal(path).and_then(|()| fs::remove_dir_all(path)) {
             // Somebody still writes there, or left directories that even their owner may not change.
             Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty && tries < 5 => {}
             Err(e) if e.kind() == ErrorKind::PermissionDenied && tries < 1 => os::make_removable(path),
@@ -240,7 +270,7 @@ pub fn remove_tree(path: &Path) -> Result<()> {
 pub fn discard_tree(path: &Path) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let aside = path.with_file_name(format!(".new-{name}"));
-    match fs::rename(path, &aside) {
+    match fault::point("rename", path).and_then(|()| fs::rename(path, &aside)) {
         Ok(()) => remove_tree(&aside),
         Err(_) => remove_tree(path),
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use super::Validator;
+use crate::fault;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -25,7 +26,8 @@ pub const HAS_LINKS: bool = true;
 /// The name is taken, or the parent cannot be written.
 pub fn create_private_directory(path: &Path) -> crate::error::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().mode(0o700).create(path).map_err(|e| super::failed("create", path, &e))
+    let create = || std::fs::DirBuilder::new().mode(0o700).create(path);
+    fault::point("create", path).and_then(|()| create()).map_err(|e| super::failed("create", path, &e))
 }
 
 /// The validator of a file, links followed; `None` when it is gone.
@@ -43,8 +45,10 @@ pub fn link_directory(target: &Path, link: &Path, staging: &Path) -> io::Result<
     if std::fs::read_link(link).is_ok_and(|old| old == target) {
         return Ok(true);
     }
+    fault::point("link", link)?;
     let new =
         tempfile::Builder::new().prefix(".new-").make_in(staging, |path| std::os::unix::fs::symlink(target, path))?;
+    fault::point("publish", link)?;
     std::fs::rename(new.path(), link)?;
     Ok(true)
 }
@@ -68,6 +72,7 @@ pub(super) fn make_removable(path: &Path) {
 
 /// Makes the names in a directory survive a power loss.
 pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+    fault::point("sync", path)?;
     File::open(path)?.sync_all()
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use super::Validator;
+use crate::fault;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -24,7 +25,7 @@ pub const HAS_LINKS: bool = false;
 /// # Errors
 /// The name is taken, or the parent cannot be written.
 pub fn create_private_directory(path: &Path) -> crate::error::Result<()> {
-    std::fs::create_dir(path).map_err(|e| super::failed("create", path, &e))
+    fault::point("create", path).and_then(|()| std::fs::create_dir(path)).map_err(|e| super::failed("create", path, &e))
 }
 
 /// The validator of a file, links followed; `None` when it is gone.

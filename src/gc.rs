@@ -50,8 +50,13 @@ pub fn sweep(store: &Store, tools: &Path, name: &str, _right: &Lock) -> Result<S
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    remove_unfinished(store.directory(), ".new-")?;
     forget_servers(store)?;
+    // Servers write down how they start, and sessions what they told, without the lock. One that is just doing so fails
+    // and is not worse off than if it had been killed.
+    let servers = store.generations().into_iter().map(|generation| generation.servers());
+    for directory in servers.chain([store.directory().to_path_buf(), store.news()]) {
+        remove_unfinished(&directory, ".new-")?;
+    }
     remove_unfinished(tools, &unfinished_tool(name))?;
     failed.map_or(Ok(swept), Err)
 }

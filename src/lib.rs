@@ -25,6 +25,7 @@
 //! A module uses only modules above it in the list below; a test holds them to it.
 
 pub mod error;
+pub mod fault;
 pub mod output;
 pub mod fs;
 pub mod lock;

@@ -98,7 +98,7 @@ impl Log {
         let line = redact(&plain(&String::from_utf8_lossy(&self.line)));
         self.line.clear();
         // A full disk ends the build in the installer; that its log is cut short is no further news.
-        let _ = self.file.write_all(line.as_bytes());
+        let _ = fs::append(&mut self.file, &self.path, line.as_bytes());
         self.tail.push_str(&line);
         if self.tail.len() > 2 * TAIL {
             let mut cut = self.tail.len() - TAIL;

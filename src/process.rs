@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use crate::fault;
 use crate::threads::{Inbox, spawn};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -143,7 +144,9 @@ impl Job {
             Terminal::Live => os::attach_terminal(&mut command)?,
             Terminal::None | Terminal::Shared => attach_pipe(&mut command)?,
         };
+        fault::point("start", &self.program)?;
         let child = os::spawn(&mut command, terminal)?;
+        fault::passed("have started", &self.program);
         // The command holds our copies of the writing ends; while they are open the output has no end.
         drop(command);
         let group = os::Group::of(&child);

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use super::Terminal;
+use crate::fault;
 use crate::lock::Lock;
 use rustix::process::{Pid, Signal};
 use std::ffi::{OsStr, OsString};
@@ -78,6 +79,7 @@ pub fn spawn_detached(program: &Path, args: &[OsString], lock: Option<Lock>, log
     // Anywhere but in the user's project, which could then not be unmounted while a build runs.
     command.current_dir("/");
     // However the process between ended: whether somebody builds, the lock tells, and what it said is in the log.
+    fault::point("detach", program)?;
     command.status().map(drop)
 }
 
@@ -88,6 +90,7 @@ pub fn spawn_detached(program: &Path, args: &[OsString], lock: Option<Lock>, log
 pub fn detach_from_session(program: &Path, args: &[OsString]) -> io::Result<()> {
     // Fails only for the leader of a group, which is then out of its starter's group already.
     let _ = rustix::process::setsid();
+    fault::point("detach", program)?;
     Command::new(program).args(args).spawn().map(drop)
 }
 
@@ -118,7 +121,10 @@ pub fn become_command(
             None => command.env_remove(name),
         };
     }
-    command.exec()
+    match fault::point("become", program) {
+        Ok(()) => command.exec(),
+        Err(e) => e,
+    }
 }
 
 /// How a process ended, for a person.

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use super::Terminal;
+use crate::fault;
 use crate::lock::{self, Attempt, Lock};
 use std::ffi::OsString;
 use std::fs::File;
@@ -58,6 +59,7 @@ pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read 
 /// The program cannot be started.
 pub fn spawn_detached(program: &Path, args: &[OsString], lock: Option<Lock>, log: &File) -> io::Result<()> {
     drop(lock);
+    fault::point("detach", program)?;
     let start = |flags| {
         let mut command = Command::new(program);
         command.args(args).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);

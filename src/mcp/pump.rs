@@ -78,7 +78,7 @@ pub fn lock(talk: &Shared) -> MutexGuard<'_, Talk> {
 
 /// Bytes that become lines.
 #[derive(Debug, Default)]
-struct Lines {
+pub struct Lines {
     rest: Vec<u8>,
 }
 
@@ -118,9 +118,17 @@ fn read_all(mut reader: impl Read, mut take: impl FnMut(&[u8]) -> bool) {
     }
 }
 
-/// Reads what the client says.
-pub fn read_client(talk: &Shared, events: &Inbox<Event>, words: impl Read) {
+/// Takes what the client has said already: who asked is known before a server can fail. Returns the unfinished line.
+pub fn hear_first(talk: &Shared, events: &Inbox<Event>, words: &[u8]) -> Lines {
     let mut lines = Lines::default();
+    if !words.is_empty() {
+        client_said(talk, events, &mut lines, words);
+    }
+    lines
+}
+
+/// Reads what the client says, from the unfinished line on.
+pub fn read_client(talk: &Shared, events: &Inbox<Event>, mut lines: Lines, words: impl Read) {
     let mut straight: Option<Outlet> = None;
     read_all(words, |bytes| match &straight {
         Some(server) => server.write(bytes),

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::exchange::Exchange;
 use super::outlet::Outlet;
-use super::pump::{Event, Shared, Talk, lock, read_client};
+use super::pump::{Event, Shared, Talk, hear_first, lock, read_client};
 use super::running::Running;
 use super::waiting::{self, Again};
 use crate::child::{self, Server};
@@ -19,7 +19,6 @@ use crate::proof::Failed;
 use crate::snapshot::Snapshot;
 use crate::store::{Sealed, Store};
 use crate::threads::{Inbox, spawn};
-use std::io::{self, Read};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -59,18 +58,18 @@ struct Relay {
 /// There can be no server, and nobody is there to be told by the protocol.
 pub fn run(wanted: Wanted, plugin: &str, snapshot: Option<Snapshot>, home: Option<Home>, words: &[u8]) -> Result<u8> {
     let streams = child::standard_streams().map_err(|e| Error::new(Kind::Io, "listen to the client").because(e))?;
-    let (client, words) = (Outlet::new(streams.1), io::Cursor::new(words.to_vec()));
-    let mut relay = Relay::new(wanted, plugin, snapshot, home.is_some(), client);
-    relay.spoken_to = !words.get_ref().is_empty();
+    let mut relay = Relay::new(wanted, plugin, snapshot, home.is_some(), Outlet::new(streams.1));
+    relay.spoken_to = !words.is_empty();
     let signals = relay.events.clone();
     child::on_signals(move |number| _ = signals.push(Event::Signal(number)))
         .map_err(|e| Error::new(Kind::Io, "listen to signals").because(e))?;
+    let unfinished = hear_first(&relay.talk, &relay.events, words);
     match home {
         Some(home) => _ = relay.events.push(Event::Waited(Box::new(Ok(home)))),
         None => relay.wait(None),
     }
     let (talk, events) = (relay.talk.clone(), relay.events.clone());
-    spawn(move || read_client(&talk, &events, words.chain(streams.0)));
+    spawn(move || read_client(&talk, &events, unfinished, streams.0));
     relay.attend()
 }
 

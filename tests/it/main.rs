@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods)]
 
+mod crash_points;
 mod crowds;
 mod backends;
 mod check;

@@ -1,0 +1,404 @@
+//! Every point at which a program can die, or the system refuse it something, tried one by one.
+//!
+//! The debug build counts its steps that change something (`src/fault.rs`). A scene is a state of the data directory
+//! and a command; it is played once for each step of one process, which is killed there or gets an error, until the
+//! process has no further step. After each, the invariants hold and one more start heals.
+//!
+//! Each step is tried with a kill and with one of the errors (pip, which is slow: with one of both); with
+//! `PLUGDEPS_TEST_FAULTS=all`, with a kill and with every error, once and from then on.
+
+use crate::support::*;
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(120);
+/// ENOSPC, EACCES, EIO, EROFS, EMFILE: their numbers are the same on Linux and macOS.
+const ERRORS: [i32; 5] = [28, 13, 5, 30, 24];
+
+/// What is played.
+struct Scene {
+    world: World,
+    /// The first argument of the process whose steps are tried.
+    whose: &'static str,
+    act: Act,
+    /// What a start serves afterwards.
+    serves: &'static str,
+    /// Whether that is the last good one, since the one that is wanted cannot be had.
+    stale: bool,
+    /// A generation that nothing names, and in which something lives.
+    leased: Option<PathBuf>,
+    saved: PathBuf,
+    /// Whether one play is seconds long.
+    slow: bool,
+}
+
+/// Who acts.
+#[derive(Clone, Copy)]
+enum Act {
+    /// A command that ends by itself.
+    Command(&'static [&'static str]),
+    /// The hook.
+    Hook,
+    /// The server, and a client that asks it something.
+    Server,
+}
+
+/// How it ended.
+struct End {
+    killed: bool,
+    success: bool,
+    told: String,
+}
+
+impl Scene {
+    fn new(world: World, whose: &'static str, act: Act, serves: &'static str) -> Self {
+        let saved = world.plugin.temp().join("saved");
+        copy(&world.plugin.data, &saved);
+        let slow = !world.plugin.path_dir().join("uv").exists();
+        Self { world, whose, act, serves, stale: false, leased: None, saved, slow }
+    }
+
+    /// Plays it for every step; how many steps there were, and how often it was played.
+    fn play(self) {
+        let before = names_in(&self.world.plugin.root);
+        let (mut steps, mut played) = (0, 0);
+        loop {
+            let number = steps + 1;
+            let reached = whats(number, self.slow).iter().filter(|what| self.once(number, what)).count();
+            if reached == 0 {
+                break;
+            }
+            played += reached;
+            steps = number;
+        }
+        assert_eq!(names_in(&self.world.plugin.root), before, "something was written under ROOT");
+        println!("CRASH POINTS of `{}`: {steps}, played {played} times", self.whose);
+        assert!(steps > 0, "there is no step to try: this proves nothing");
+    }
+
+    /// One play; whether the step was reached.
+    fn once(&self, number: usize, what: &str) -> bool {
+        let log = self.world.plugin.temp().join("faults.log");
+        let _ = fs::remove_file(&log);
+        self.restore();
+        let profile = self.world.plugin.profile();
+        let lease = self.leased.as_ref().map(|generation| live_in(generation));
+        let fault = format!("{}:{number}:{what}", self.whose);
+        let end = self.act.run(&self.world, |cmd| cmd.env("PLUGDEPS_FAULT", &fault).env("PLUGDEPS_FAULT_LOG", &log));
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        let Some(point) = log.lines().find(|line| line.ends_with(" FAULT")) else { return false };
+        let case = format!("{fault} at `{point}`\nended: {}", end.told);
+        self.holds(&end, &profile, &case);
+        self.heals(&case);
+        drop(lease);
+        true
+    }
+
+    fn restore(&self) {
+        wait_until("all have ended", LONG, || self.world.plugin.processes().is_empty());
+        fs::remove_dir_all(&self.world.plugin.data).unwrap();
+        copy(&self.saved, &self.world.plugin.data);
+    }
+
+    /// What holds at every moment, whoever has just died.
+    fn holds(&self, end: &End, before: &[u8], case: &str) {
+        let plugin = &self.world.plugin;
+        let named = named(plugin);
+        for generation in &named {
+            assert!(is_whole(generation), "{case}\n`{}` is named and not whole", generation.display());
+        }
+        let is_wanted = |generation: &PathBuf| packages_of(generation).contains(self.serves);
+        if plugin.profile() != before {
+            assert!(named.iter().any(is_wanted), "{case}\nthe profile changed, and names nothing that was wanted");
+        }
+        if end.success && !self.stale && !matches!(self.act, Act::Command(["prune"])) {
+            assert!(named.iter().any(is_wanted), "{case}\nsaid to be ready, and is not");
+        }
+        if let Some(leased) = &self.leased {
+            assert!(is_whole(leased), "{case}\na generation was removed under whoever lives in it");
+        }
+        let left_alone = end.told.starts_with("no answer");
+        assert!(
+            end.killed || end.success || (end.told.contains("error[") && !left_alone),
+            "{case}\nfailed without a word of why"
+        );
+    }
+
+    /// One more start serves, and what a sweep then leaves is what is used.
+    fn heals(&self, case: &str) {
+        let plugin = &self.world.plugin;
+        let start = self.world.python("import alpha; print(alpha.VALUE)");
+        assert!(start.status.success() && start.stdout == format!("{}\n", self.serves), "{case}\n{start}");
+        assert!(self.stale || start.stderr.is_empty(), "{case}\n{start}");
+        wait_until("all have ended", LONG, || plugin.processes().is_empty());
+        let prune = plugin.command(["prune"]).run();
+        assert!(prune.status.success(), "{case}\n{prune}");
+        let there: BTreeSet<PathBuf> = plugin.generations().into_iter().collect();
+        let used: BTreeSet<PathBuf> = named(plugin).into_iter().chain(self.leased.clone()).collect();
+        assert_eq!(there, used, "{case}\nother generations are left than those that are used");
+        assert_eq!(plugin.unfinished(), Vec::<PathBuf>::new(), "{case}");
+    }
+}
+
+impl Act {
+    fn run(self, world: &World, with: impl Fn(Cmd) -> Cmd) -> End {
+        let output = match self {
+            Act::Command(args) => with(world.plugin.command(args)).timeout(LONG).run(),
+            Act::Hook => {
+                let output = with(world.plugin.hook_cmd()).timeout(LONG).run();
+                // The shell that the host starts it with says so in its own way.
+                let killed = output.status.signal() == Some(9) || output.status.code() == Some(128 + 9);
+                assert!(killed || output.status.success(), "the hook failed the session\n{output}");
+                let success = output.stdout.is_empty() && !killed;
+                return End { killed, success, told: format!("error[in the message]: {output}") };
+            }
+            Act::Server => return converse(with(world.plugin.server_cmd("plain"))),
+        };
+        let killed = output.status.signal() == Some(9);
+        End { killed, success: output.status.success(), told: output.to_string() }
+    }
+}
+
+/// A client that greets, lists the tools, calls one, and leaves a moment after the answer; it gives up on nobody who
+/// is silent before a whole minute is over.
+fn converse(cmd: Cmd) -> End {
+    let mut command = cmd.into_command();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let params =
+        json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": { "name": "c", "version": "1" } });
+    let lines = [
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params }),
+        json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }),
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list" }),
+        json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": { "name": "value", "arguments": {} } }),
+    ];
+    // Whoever was killed reads nothing.
+    let _ = lines.iter().try_for_each(|line| writeln!(stdin, "{line}"));
+    let messages = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut messages = messages.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
+    let answer = messages.find(|message| message["id"] == 3);
+    // What is learned of the server is written down a moment after its answer.
+    std::thread::sleep(Duration::from_millis(100));
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let killed = output.status.signal() == Some(9);
+    let success =
+        answer.as_ref().is_some_and(|answer| answer["result"]["isError"] != json!(true) && answer["error"].is_null());
+    let said = String::from_utf8_lossy(&output.stderr);
+    let told = answer.map_or("no answer".to_owned(), |answer| format!("error[in the answer]: {answer}"));
+    End { killed, success, told: format!("{told}\n{said}\nended: {}", output.status) }
+}
+
+/// What happens at a step.
+fn whats(number: usize, slow: bool) -> Vec<String> {
+    if std::env::var("PLUGDEPS_TEST_FAULTS").is_ok_and(|which| which == "all") {
+        let errors = ERRORS.iter().flat_map(|error| [error.to_string(), format!("{error}+")]);
+        return std::iter::once("kill".to_owned()).chain(errors).collect();
+    }
+    let lasts = if (number / ERRORS.len()).is_multiple_of(2) { "" } else { "+" };
+    let both = ["kill".into(), format!("{}{lasts}", ERRORS[number % ERRORS.len()])];
+    if slow { vec![both[number % 2].clone()] } else { both.to_vec() }
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+}
+
+/// The share of a lease that a server holds.
+fn live_in(generation: &Path) -> File {
+    let file = File::open(generation.join("lease")).unwrap();
+    flock(&file, FlockOperation::NonBlockingLockShared).unwrap();
+    file
+}
+
+fn names_in(directory: &Path) -> Vec<PathBuf> {
+    walkdir::WalkDir::new(directory).into_iter().flatten().map(walkdir::DirEntry::into_path).collect()
+}
+
+fn named(plugin: &Plugin) -> Vec<PathBuf> {
+    let profile = plugin.profile();
+    if profile.is_empty() {
+        return Vec::new();
+    }
+    let profile: Value = serde_json::from_slice(&profile).expect("the profile is torn");
+    let generations = profile["generations"].as_array().expect("the profile lists generations");
+    generations.iter().map(|entry| plugin.state().join(entry["generation"].as_str().unwrap())).collect()
+}
+
+/// Whether it is sealed, and every file is there that its package lists.
+fn is_whole(generation: &Path) -> bool {
+    let is_json =
+        |name: &str| fs::read(generation.join(name)).is_ok_and(|text| serde_json::from_slice::<Value>(&text).is_ok());
+    let listed = |site: &Path| {
+        let record = walkdir::WalkDir::new(site).into_iter().flatten().find(|entry| entry.file_name() == "RECORD");
+        record.map(|record| fs::read_to_string(record.path()).unwrap())
+    };
+    let Some(site) = site_packages(generation) else { return false };
+    let all_there = listed(&site).is_some_and(|record| {
+        record.lines().filter_map(|line| line.split(',').next()).all(|file| site.join(file).exists())
+    });
+    all_there && is_json("receipt.json") && is_json("inputs.json") && generation.join("env/bin/python").exists()
+}
+
+fn site_packages(generation: &Path) -> Option<PathBuf> {
+    let versions = fs::read_dir(generation.join("env/lib")).ok()?.flatten();
+    versions.map(|version| version.path().join("site-packages")).find(|path| path.is_dir())
+}
+
+/// The module `alpha` of a generation, which says what it is.
+fn packages_of(generation: &Path) -> String {
+    site_packages(generation).and_then(|site| fs::read_to_string(site.join("alpha.py")).ok()).unwrap_or_default()
+}
+
+/// Three versions were built; the oldest is named no more, and something lives in it. A build died, another failed.
+fn lived_in(whose: &'static str, act: Act) -> Scene {
+    let world = World::new(Installer::Uv);
+    let first = world.built();
+    let lease = live_in(&first);
+    for version in ["2.0", "3.0"] {
+        world.needs(&format!("alpha=={version}"));
+        world.built();
+    }
+    world.needs("no-such-package");
+    world.plugin.command(["sync"]).run().exits(9);
+    let dead = world.plugin.state().join("g-deadbeef");
+    fs::create_dir_all(dead.join("env/lib/python/site-packages")).unwrap();
+    fs::write(dead.join("lease"), "").unwrap();
+    fs::write(dead.join("env/lib/python/site-packages/alpha.py"), "half").unwrap();
+    fs::write(world.plugin.state().join(".new-left"), "left").unwrap();
+    world.needs("alpha==4.0");
+    drop(lease);
+    Scene { leased: Some(first), ..Scene::new(world, whose, act, "alpha 4.0") }
+}
+
+mod of_a_first_build {
+    use super::*;
+
+    #[test]
+    fn with_uv() {
+        Scene::new(World::new(Installer::Uv), "sync", Act::Command(&["sync"]), "alpha 1.0").play();
+    }
+
+    #[test]
+    fn with_pip() {
+        Scene::new(World::new(Installer::Pip), "sync", Act::Command(&["sync"]), "alpha 1.0").play();
+    }
+}
+
+mod of_an_update_with_a_sweep {
+    use super::*;
+
+    #[test]
+    fn by_a_build() {
+        lived_in("sync", Act::Command(&["sync"])).play();
+    }
+
+    #[test]
+    fn by_prune() {
+        lived_in("prune", Act::Command(&["prune"])).play();
+    }
+}
+
+mod of_a_build_that_fails {
+    use super::*;
+
+    fn fails(installer: Installer) {
+        let world = World::new(installer);
+        world.built();
+        world.needs("no-such-package");
+        let scene = Scene::new(world, "sync", Act::Command(&["sync"]), "alpha 1.0");
+        Scene { stale: true, ..scene }.play();
+    }
+
+    #[test]
+    fn with_uv() {
+        fails(Installer::Uv);
+    }
+
+    #[test]
+    fn with_pip() {
+        fails(Installer::Pip);
+    }
+}
+
+mod of_a_session_that_installs {
+    use super::*;
+
+    fn session(whose: &'static str, act: Act) {
+        Scene::new(World::new(Installer::Uv), whose, act, "alpha 1.0").play();
+    }
+
+    #[test]
+    fn in_its_hook() {
+        session("session-start", Act::Hook);
+    }
+
+    #[test]
+    fn in_the_process_between_hook_and_builder() {
+        session("__detach", Act::Hook);
+    }
+
+    #[test]
+    fn in_its_builder() {
+        session("__build", Act::Hook);
+    }
+
+    #[test]
+    fn in_its_server() {
+        session("run", Act::Server);
+    }
+}
+
+mod of_a_session_that_is_ready {
+    use super::*;
+
+    #[test]
+    fn in_a_server_that_has_not_proved_itself() {
+        let world = World::new(Installer::Uv);
+        world.built();
+        Scene::new(world, "run", Act::Server, "alpha 1.0").play();
+    }
+
+    #[test]
+    fn in_a_server_that_falls_back() {
+        let world = World::new(Installer::Uv);
+        world.built();
+        proven(&world);
+        let broken = Wheel::new("alpha", "9.0").module("alpha.py", "VALUE = 'alpha 9.0'\nimport sys\n");
+        let ends = "if sys.argv[0].endswith('.py'): raise SystemExit('alpha 9.0 is broken')\n";
+        broken.module("alpha.py", &format!("import sys\nVALUE = 'alpha 9.0'\n{ends}")).write(world.wheels.path());
+        world.needs("alpha==9.0");
+        world.built();
+        Scene::new(world, "run", Act::Server, "alpha 9.0").play();
+    }
+
+    #[test]
+    fn in_a_hook_that_leads_the_links_back() {
+        let world = World::new(Installer::Uv);
+        world.built();
+        world.needs("alpha==2.0");
+        world.built();
+        world.needs("alpha==1.0");
+        Scene::new(world, "session-start", Act::Hook, "alpha 1.0").play();
+    }
+
+    #[test]
+    fn in_a_start_that_asks_the_interpreter_again() {
+        let world = World::new(Installer::Uv);
+        world.built();
+        let path = world.plugin.state().join("profile.json");
+        let mut profile = world.plugin.profile_json();
+        profile["generations"][0]["validator"]["mtime_ns"] = json!(1);
+        fs::write(path, profile.to_string()).unwrap();
+        Scene::new(world, "run", Act::Command(&["run", "--", "python", "-c", "pass"]), "alpha 1.0").play();
+    }
+}
