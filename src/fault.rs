@@ -4,7 +4,7 @@
 //! here first. Points are counted in each process. `PLUGDEPS_FAULT=COMMAND:K:WHAT` is for the process whose first
 //! argument is COMMAND (`*`: any): at its K-th point it is killed (`kill`), or the step fails with an error number of
 //! the system (`28`; `28+`: so do all that follow). `PLUGDEPS_FAULT_LOG` names a file that tells which points were
-//! passed. `PLUGDEPS_FAULT=no-locks` makes every file system one without locks.
+//! passed. `PLUGDEPS_FAULT=no-locks` makes every file system one without locks; `no-locks,COMMAND:K:WHAT` does both.
 //!
 //! A release build has none of this: its points are empty.
 
@@ -79,7 +79,11 @@ mod armed {
     }
 
     fn plan() -> Option<&'static Plan> {
-        PLAN.get_or_init(|| parse(&std::env::var("PLUGDEPS_FAULT").ok()?)).as_ref()
+        PLAN.get_or_init(|| wishes().iter().find_map(|wish| parse(wish))).as_ref()
+    }
+
+    fn wishes() -> Vec<String> {
+        std::env::var("PLUGDEPS_FAULT").unwrap_or_default().split(',').map(str::to_owned).collect()
     }
 
     fn parse(text: &str) -> Option<Plan> {
@@ -153,6 +157,6 @@ mod armed {
 
     /// Whether the file system is asked for locks.
     pub fn has_locks() -> bool {
-        !std::env::var("PLUGDEPS_FAULT").is_ok_and(|text| text == "no-locks")
+        wishes().iter().all(|wish| wish != "no-locks")
     }
 }

@@ -8,14 +8,13 @@
 //! `PLUGDEPS_TEST_FAULTS=all`, with a kill and with every error, once and from then on.
 
 use crate::support::*;
-use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(120);
@@ -114,7 +113,7 @@ impl Scene {
         for generation in &named {
             assert!(is_whole(generation), "{case}\n`{}` is named and not whole", generation.display());
         }
-        let is_wanted = |generation: &PathBuf| packages_of(generation).contains(self.serves);
+        let is_wanted = |generation: &PathBuf| alpha_of(generation).contains(self.serves);
         if plugin.profile() != before {
             assert!(named.iter().any(is_wanted), "{case}\nthe profile changed, and names nothing that was wanted");
         }
@@ -185,7 +184,8 @@ fn converse(cmd: Cmd) -> End {
     let _ = lines.iter().try_for_each(|line| writeln!(stdin, "{line}"));
     let messages = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut messages = messages.filter_map(|line| serde_json::from_str::<Value>(&line).ok());
-    let answer = messages.find(|message| message["id"] == 3);
+    // Who is told that its greeting failed asks for nothing more.
+    let answer = messages.find(|message| message["id"] == 3 || !message["error"].is_null());
     // What is learned of the server is written down a moment after its answer.
     std::thread::sleep(Duration::from_millis(100));
     drop(stdin);
@@ -209,54 +209,8 @@ fn whats(number: usize, slow: bool) -> Vec<String> {
     if slow { vec![both[number % 2].clone()] } else { both.to_vec() }
 }
 
-fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
-}
-
-/// The share of a lease that a server holds.
-fn live_in(generation: &Path) -> File {
-    let file = File::open(generation.join("lease")).unwrap();
-    flock(&file, FlockOperation::NonBlockingLockShared).unwrap();
-    file
-}
-
 fn names_in(directory: &Path) -> Vec<PathBuf> {
     walkdir::WalkDir::new(directory).into_iter().flatten().map(walkdir::DirEntry::into_path).collect()
-}
-
-fn named(plugin: &Plugin) -> Vec<PathBuf> {
-    let profile = plugin.profile();
-    if profile.is_empty() {
-        return Vec::new();
-    }
-    let profile: Value = serde_json::from_slice(&profile).expect("the profile is torn");
-    let generations = profile["generations"].as_array().expect("the profile lists generations");
-    generations.iter().map(|entry| plugin.state().join(entry["generation"].as_str().unwrap())).collect()
-}
-
-/// Whether it is sealed, and every file is there that its package lists.
-fn is_whole(generation: &Path) -> bool {
-    let is_json =
-        |name: &str| fs::read(generation.join(name)).is_ok_and(|text| serde_json::from_slice::<Value>(&text).is_ok());
-    let listed = |site: &Path| {
-        let record = walkdir::WalkDir::new(site).into_iter().flatten().find(|entry| entry.file_name() == "RECORD");
-        record.map(|record| fs::read_to_string(record.path()).unwrap())
-    };
-    let Some(site) = site_packages(generation) else { return false };
-    let all_there = listed(&site).is_some_and(|record| {
-        record.lines().filter_map(|line| line.split(',').next()).all(|file| site.join(file).exists())
-    });
-    all_there && is_json("receipt.json") && is_json("inputs.json") && generation.join("env/bin/python").exists()
-}
-
-fn site_packages(generation: &Path) -> Option<PathBuf> {
-    let versions = fs::read_dir(generation.join("env/lib")).ok()?.flatten();
-    versions.map(|version| version.path().join("site-packages")).find(|path| path.is_dir())
-}
-
-/// The module `alpha` of a generation, which says what it is.
-fn packages_of(generation: &Path) -> String {
-    site_packages(generation).and_then(|site| fs::read_to_string(site.join("alpha.py")).ok()).unwrap_or_default()
 }
 
 /// Three versions were built; the oldest is named no more, and something lives in it. A build died, another failed.

@@ -267,7 +267,6 @@ mod two_versions_of_one_plugin_share_the_data {
 
 mod where_the_file_system_has_no_locks {
     use super::*;
-    use std::process::Command;
 
     /// Says ENOLCK for every lock of ours, as a network file system without a lock server does.
     const NO_LOCKS: &str = r#"
@@ -288,11 +287,7 @@ int flock(int fd, int how) {
 "#;
 
     fn without_locks(world: &World) -> String {
-        let (source, library) = (world.plugin.temp().join("nolock.c"), world.plugin.temp().join("nolock.so"));
-        fs::write(&source, NO_LOCKS).unwrap();
-        let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").status();
-        assert!(built.expect("install a C compiler: `cc` is what Rust links with").success());
-        library.to_str().unwrap().to_owned()
+        preload(&world.plugin, "nolock", NO_LOCKS).to_str().unwrap().to_owned()
     }
 
     #[test]

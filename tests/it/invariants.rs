@@ -133,7 +133,6 @@ fn strace(world: &World, options: &[&str], args: &[&str]) -> Cmd {
 
 mod ready_means_a_sealed_receipt_with_this_fingerprint_whose_interpreter_is_there {
     use super::*;
-    use std::process::Command;
     use std::time::SystemTime;
 
     #[test]
@@ -351,17 +350,6 @@ mod ready_means_a_sealed_receipt_with_this_fingerprint_whose_interpreter_is_ther
         private_python(&tools::python(), &own);
         let plugin = plugin.python(&own.join("bin/python3"));
         (World::with(installer, plugin), own)
-    }
-
-    /// An installation of Python with a program of its own and the library of another one.
-    fn private_python(of: &Path, at: &Path) {
-        let _ = fs::remove_dir_all(at);
-        fs::create_dir_all(at.join("bin")).unwrap();
-        let prefix = Command::new(of).args(["-c", "import sys; print(sys.base_prefix)"]).output().unwrap().stdout;
-        let prefix = PathBuf::from(String::from_utf8(prefix).unwrap().trim());
-        std::os::unix::fs::symlink(prefix.join("lib"), at.join("lib")).unwrap();
-        // By `cp`, so that no thread of this process has the program open for writing when it is started.
-        Cmd::new("cp").arg(fs::canonicalize(of).unwrap()).arg(at.join("bin/python3")).run().ok();
     }
 
     fn touch(path: &Path) {

@@ -14,6 +14,7 @@ mod repository;
 mod errors;
 mod invariants;
 mod manifests;
+mod model;
 mod real_client;
 mod support;
 mod support_works;

@@ -1,0 +1,110 @@
+//! What the data directory says, read from its files without the product's own code; and what may befall it.
+
+use super::{Cmd, Plugin};
+use rustix::fs::{FlockOperation, flock};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The generations that the profile names.
+#[track_caller]
+pub fn named(plugin: &Plugin) -> Vec<PathBuf> {
+    let profile = plugin.profile();
+    if profile.is_empty() {
+        return Vec::new();
+    }
+    let profile: Value = serde_json::from_slice(&profile).expect("the profile is torn");
+    let generations = profile["generations"].as_array().expect("the profile lists generations");
+    generations.iter().map(|entry| plugin.state().join(entry["generation"].as_str().unwrap())).collect()
+}
+
+/// Whether a generation is sealed, and every file is there that its package lists.
+pub fn is_whole(generation: &Path) -> bool {
+    let is_json = |name: &str| {
+        let text = fs::read(generation.join(name));
+        text.is_ok_and(|text| serde_json::from_slice::<Value>(&text).is_ok())
+    };
+    let Some(site) = site_packages(generation) else { return false };
+    let entries = walkdir::WalkDir::new(&site).into_iter().flatten();
+    let record = entries.filter(|entry| entry.file_name() == "RECORD").find_map(|entry| {
+        // It may go while we look.
+        fs::read_to_string(entry.path()).ok()
+    });
+    let files = record.iter().flat_map(|record| record.lines()).filter_map(|line| line.split(',').next());
+    record.is_some()
+        && files.into_iter().all(|file| site.join(file).exists())
+        && is_json("receipt.json")
+        && is_json("inputs.json")
+        && generation.join("env/bin").join("python").is_symlink()
+}
+
+fn site_packages(generation: &Path) -> Option<PathBuf> {
+    let versions = fs::read_dir(generation.join("env/lib")).ok()?.flatten();
+    versions.map(|version| version.path().join("site-packages")).find(|path| path.is_dir())
+}
+
+/// The module `alpha` of a generation, which says what it is.
+pub fn alpha_of(generation: &Path) -> String {
+    site_packages(generation).and_then(|site| fs::read_to_string(site.join("alpha.py")).ok()).unwrap_or_default()
+}
+
+/// The share of a lease that a server holds.
+#[track_caller]
+pub fn live_in(generation: &Path) -> File {
+    let file = File::open(generation.join("lease")).unwrap();
+    flock(&file, FlockOperation::NonBlockingLockShared).unwrap();
+    file
+}
+
+/// Copies a tree as a person would who moves house.
+#[track_caller]
+pub fn copy(from: &Path, to: &Path) {
+    Cmd::new("cp").arg("-a").args([from, to]).run().ok();
+}
+
+/// An installation of Python with a program of its own and the library of another one.
+#[track_caller]
+pub fn private_python(of: &Path, at: &Path) {
+    let _ = fs::remove_dir_all(at);
+    fs::create_dir_all(at.join("bin")).unwrap();
+    let prefix = Command::new(of).args(["-c", "import sys; print(sys.base_prefix)"]).output().unwrap().stdout;
+    let prefix = PathBuf::from(String::from_utf8(prefix).unwrap().trim());
+    std::os::unix::fs::symlink(prefix.join("lib"), at.join("lib")).unwrap();
+    // By `cp`, so that no thread of this process has the program open for writing when it is started.
+    Cmd::new("cp").arg(fs::canonicalize(of).unwrap()).arg(at.join("bin/python3")).run().ok();
+}
+
+/// Compiles a library that takes the place of functions of the C library, to be named by `LD_PRELOAD`.
+#[track_caller]
+pub fn preload(plugin: &Plugin, name: &str, source: &str) -> PathBuf {
+    let file = plugin.temp().join(name).with_extension("c");
+    let library = file.with_extension("so");
+    fs::write(&file, source).unwrap();
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &file]).arg("-ldl").status();
+    assert!(built.expect("install a C compiler: `cc` is what Rust links with").success());
+    library
+}
+
+/// Adds as many seconds to the time of day as the file says that `CLOCK_FILE` names, each time it is asked.
+pub const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t id, struct timespec *at) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int result = real(id, at);
+    const char *path = getenv("CLOCK_FILE");
+    int file = id == CLOCK_REALTIME && path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (file >= 0) {
+        char text[32] = "";
+        if (read(file, text, sizeof text - 1) > 0) at->tv_sec += atol(text);
+        close(file);
+    }
+    return result;
+}
+"#;
