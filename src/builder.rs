@@ -8,8 +8,9 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::lock::Lock;
 use crate::plugin::Place;
-use crate::process;
+use crate::process::{self, Hold};
 use crate::store::Store;
+use crate::threads::Inbox;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -21,11 +22,12 @@ pub fn log_path(store: &Store) -> PathBuf {
     store.directory().join("builder.log")
 }
 
-/// Starts a builder for an environment and gives it the lock.
+/// Starts a builder for an environment and gives it the lock. Without one, nobody could tell by it whether the builder
+/// lives: its end is told to whoever started it.
 ///
 /// # Errors
 /// This program cannot be started once more.
-pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Result<()> {
+pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Result<Option<Inbox<()>>> {
     let log = fs::create(&log_path(store))?;
     let args: [OsString; 7] = [
         COMMAND.into(),
@@ -38,5 +40,10 @@ pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Re
     ];
     let failed = |e: std::io::Error| Error::new(Kind::Io, "start a builder").because(e);
     let program = std::env::current_exe().map_err(failed)?;
-    process::spawn_detached(&program, &args, lock, &log).map_err(failed)
+    let (hold, end) = match lock {
+        Some(lock) => (Hold::Lock(lock), None),
+        None => process::watched().map(|(hold, end)| (hold, Some(end))).map_err(failed)?,
+    };
+    process::spawn_detached(&program, &args, hold, &log).map_err(failed)?;
+    Ok(end)
 }

@@ -6,11 +6,12 @@
 #![allow(clippy::disallowed_methods)]
 
 use crate::fault;
+use crate::lock::Lock;
 use crate::threads::{Inbox, spawn};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, PipeWriter, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -27,6 +28,31 @@ pub use os::{become_command, describe_end, detach_from_session, inherited_lock, 
 
 /// The command that only [`spawn_detached`] writes.
 pub const DETACH: &str = "__detach";
+
+/// What a detached process holds for as long as it lives, as its standard input.
+#[derive(Debug)]
+pub enum Hold {
+    /// A lock.
+    Lock(Lock),
+    /// Where there are no locks, the other end of what [`watched`] listens to.
+    Life(PipeWriter),
+}
+
+/// Something for one process to hold, and where its end will be told.
+///
+/// # Errors
+/// The system refuses.
+pub fn watched() -> io::Result<(Hold, Inbox<()>)> {
+    let (mut reader, writer) = io::pipe()?;
+    let end = Inbox::default();
+    let told = end.clone();
+    spawn(move || {
+        // Nobody writes: it returns when the last who could have is gone.
+        let _ = reader.read(&mut [0]);
+        told.push(());
+    });
+    Ok((Hold::Life(writer), end))
+}
 
 /// A command to run to its end.
 #[derive(Debug, Clone)]

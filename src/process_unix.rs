@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
-use super::Terminal;
+use super::{Hold, Terminal};
 use crate::fault;
 use crate::lock::Lock;
 use rustix::process::{Pid, Signal};
@@ -63,7 +63,7 @@ pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read 
     Ok(Box::new(File::from(ours)))
 }
 
-/// Starts `program` so that no tree-kill of ours reaches it, and hands it the lock.
+/// Starts `program` so that no tree-kill of ours reaches it, and hands it what it is to hold.
 ///
 /// The child leaves our session, starts the real process and ends, so that the real one's parent is
 /// init: the host kills all descendants of a hook, those in sessions of their own included, and
@@ -72,8 +72,11 @@ pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read 
 ///
 /// # Errors
 /// The program cannot be started.
-pub fn spawn_detached(program: &Path, args: &[OsString], lock: Option<Lock>, log: &File) -> io::Result<()> {
-    let stdin = lock.map_or_else(Stdio::null, |lock| Stdio::from(lock.into_file()));
+pub fn spawn_detached(program: &Path, args: &[OsString], hold: Hold, log: &File) -> io::Result<()> {
+    let stdin = match hold {
+        Hold::Lock(lock) => Stdio::from(lock.into_file()),
+        Hold::Life(writer) => Stdio::from(writer),
+    };
     let mut command = Command::new(program);
     command.arg(super::DETACH).args(args).stdin(stdin).stdout(log.try_clone()?).stderr(log.try_clone()?);
     // Anywhere but in the user's project, which could then not be unmounted while a build runs.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
-use super::Terminal;
+use super::{Hold, Terminal};
 use crate::fault;
 use crate::lock::{self, Attempt, Lock};
 use std::ffi::OsString;
@@ -57,12 +57,20 @@ pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read 
 ///
 /// # Errors
 /// The program cannot be started.
-pub fn spawn_detached(program: &Path, args: &[OsString], lock: Option<Lock>, log: &File) -> io::Result<()> {
-    drop(lock);
+pub fn spawn_detached(program: &Path, args: &[OsString], hold: Hold, log: &File) -> io::Result<()> {
+    let life = match hold {
+        Hold::Lock(_) => None,
+        Hold::Life(writer) => Some(writer),
+    };
     fault::point("detach", program)?;
     let start = |flags| {
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log.try_clone()?);
+        let life = life.as_ref().map(|writer| writer.try_clone()).transpose()?;
+        command
+            .args(args)
+            .stdin(life.map_or_else(Stdio::null, Stdio::from))
+            .stdout(log.try_clone()?)
+            .stderr(log.try_clone()?);
         command.creation_flags(flags).spawn().map(drop)
     };
     start(DETACHED | BREAKAWAY).or_else(|_: io::Error| start(DETACHED))

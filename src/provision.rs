@@ -14,6 +14,7 @@ use crate::log::Log;
 use crate::output;
 use crate::plugin::Plugin;
 use crate::store::{Failure, Sealed, now_ms};
+use crate::threads::Inbox;
 use crate::work::{Decision, Work};
 use std::time::{Duration, Instant};
 
@@ -126,6 +127,8 @@ struct Wait<'a> {
     seen: Option<u64>,
     began: Instant,
     builders: u32,
+    /// Where the end of the last of them is told, if no lock tells it.
+    end: Option<Inbox<()>>,
     announced: bool,
 }
 
@@ -138,7 +141,7 @@ impl<'a> Wait<'a> {
         let plan = if building || fits { None } else { Some(Plan::make(work)?) };
         work.store.create()?;
         let seen = work.failure().map(|failure| failure.at_ms);
-        Ok(Self { work, door, plan, seen, began: Instant::now(), builders: 0, announced: !door.by_hand })
+        Ok(Self { work, door, plan, seen, began: Instant::now(), builders: 0, end: None, announced: !door.by_hand })
     }
 
     /// Waits until a generation fits; says whether it was built meanwhile.
@@ -150,8 +153,8 @@ impl<'a> Wait<'a> {
                     None
                 }
                 Attempt::Held(lock) => self.alone(Some(lock))?,
-                // Without locks nobody can tell whether a builder lives: one is started, and then it is waited for.
-                Attempt::Unsupported if self.builders > 0 => self.failed_meanwhile()?,
+                // Without locks everybody waits for a builder of their own.
+                Attempt::Unsupported if self.builds() => self.failed_meanwhile()?,
                 Attempt::Unsupported => self.alone(None)?,
             };
             if let Some(done) = done {
@@ -188,7 +191,13 @@ impl<'a> Wait<'a> {
         }
         self.refuse()?;
         self.builders += 1;
-        builder::start(place, name, &self.work.store, lock).map(|()| None)
+        self.end = builder::start(place, name, &self.work.store, lock)?;
+        Ok(None)
+    }
+
+    /// Whether a builder that was started without a lock still lives.
+    fn builds(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.take(Some(Instant::now())).is_none())
     }
 
     /// What failed since we came is our answer.

@@ -84,15 +84,6 @@ mod a_builder_may_be_killed_at_any_moment {
         }
     }
 
-    /// The processes that build, or that are about to.
-    fn builders(world: &World) -> Vec<u32> {
-        let builds = |pid: &u32| {
-            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            words.split(|byte| *byte == 0).any(|word| word == b"__build")
-        };
-        world.plugin.processes().into_iter().filter(builds).collect()
-    }
-
     /// Starts a hook, and after so many microseconds of building kills the builder: alone, so that its installer goes on
     /// without it, or with all that it started, or both and the hook as well. Whether there was one to kill.
     fn kill_after(world: &World, delay: Duration, whom: u32) -> bool {
@@ -100,14 +91,14 @@ mod a_builder_may_be_killed_at_any_moment {
         let started = Instant::now();
         let mut found = Vec::new();
         while found.is_empty() && hook.is_running() && started.elapsed() < LONG {
-            found = builders(world);
+            found = builders(&world.plugin);
         }
         thread::sleep(delay);
         if whom == 2 {
             hook.kill();
         }
         // The builder first: it must not live to see its installer end, which would be a failure and not a crash.
-        let pids = builders(world);
+        let pids = builders(&world.plugin);
         let families: Vec<u32> = pids.iter().flat_map(|pid| processes::descendants(*pid)).collect();
         pids.iter().for_each(|pid| processes::signal(*pid, Signal::KILL));
         if whom > 0 {
@@ -288,6 +279,15 @@ int flock(int fd, int how) {
 
     fn without_locks(world: &World) -> String {
         preload(&world.plugin, "nolock", NO_LOCKS).to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_builder_that_dies_is_noticed_at_once_by_whoever_started_it() {
+        let world = World::new(Installer::Uv);
+        let hook = world.plugin.hook_cmd().env("PLUGDEPS_FAULT", "no-locks,__build:20:kill").timeout(LONG).run();
+        let said = hook.ok().json().to_string();
+        assert!(said.contains("3 builders ended without a result"), "{said}");
+        world.serves("1.0");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use peer::Peer;
 pub use plugin::{Plugin, executable, fixture};
 pub use record::{Record, Tolerance, lines};
 pub use run::{Cmd, Output, Running};
-pub use state::{CLOCK, alpha_of, copy, is_whole, live_in, named, preload, private_python};
+pub use state::{CLOCK, alpha_of, builders, copy, is_whole, live_in, named, preload, private_python};
 pub use tree::{Tree, assert_same};
 pub use wheels::{Wheel, broken_sdist, noisy_sdist};
 pub use world::{BOTH, Installer, World, alpha, ask, proven, value_of};
