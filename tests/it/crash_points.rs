@@ -21,6 +21,9 @@ const LONG: Duration = Duration::from_secs(120);
 /// ENOSPC, EACCES, EIO, EROFS, EMFILE: their numbers are the same on Linux and macOS.
 const ERRORS: [i32; 5] = [28, 13, 5, 30, 24];
 
+/// What the author ships, written beside his manifests.
+const SNAPSHOT: &str = "plugdeps-snapshot.json";
+
 /// What is played.
 struct Scene {
     world: World,
@@ -66,7 +69,7 @@ impl Scene {
 
     /// Plays it for every step; how many steps there were, and how often it was played.
     fn play(self) {
-        let before = names_in(&self.world.plugin.root);
+        let before = self.names_in_root();
         let (mut steps, mut played) = (0, 0);
         loop {
             let number = steps + 1;
@@ -77,7 +80,7 @@ impl Scene {
             played += reached;
             steps = number;
         }
-        assert_eq!(names_in(&self.world.plugin.root), before, "something was written under ROOT");
+        assert_eq!(self.names_in_root(), before, "something was written under ROOT");
         println!("CRASH POINTS of `{}`: {steps}, played {played} times", self.whose);
         assert!(steps > 0, "there is no step to try: this proves nothing");
     }
@@ -100,8 +103,16 @@ impl Scene {
         true
     }
 
+    /// What is in ROOT, but for what an author has written there on purpose.
+    fn names_in_root(&self) -> BTreeSet<PathBuf> {
+        let names = Tree::of(&self.world.plugin.root);
+        let is_authors = |path: &Path| path == Path::new(SNAPSHOT) || path.to_string_lossy().starts_with(".new-");
+        names.paths().filter(|path| !is_authors(path)).map(Path::to_path_buf).collect()
+    }
+
     fn restore(&self) {
         wait_until("all have ended", LONG, || self.world.plugin.processes().is_empty());
+        let _ = fs::remove_file(self.world.plugin.root.join(SNAPSHOT));
         fs::remove_dir_all(&self.world.plugin.data).unwrap();
         copy(&self.saved, &self.world.plugin.data);
     }
@@ -119,6 +130,9 @@ impl Scene {
         }
         if end.success && !self.stale && !matches!(self.act, Act::Command(["prune"])) {
             assert!(named.iter().any(is_wanted), "{case}\nsaid to be ready, and is not");
+        }
+        if let Ok(text) = fs::read(plugin.root.join(SNAPSHOT)) {
+            assert!(serde_json::from_slice::<Value>(&text).is_ok(), "{case}\nthe author's snapshot is torn");
         }
         if let Some(leased) = &self.leased {
             assert!(is_whole(leased), "{case}\na generation was removed under whoever lives in it");
@@ -207,10 +221,6 @@ fn whats(number: usize, slow: bool) -> Vec<String> {
     let lasts = if (number / ERRORS.len()).is_multiple_of(2) { "" } else { "+" };
     let both = ["kill".into(), format!("{}{lasts}", ERRORS[number % ERRORS.len()])];
     if slow { vec![both[number % 2].clone()] } else { both.to_vec() }
-}
-
-fn names_in(directory: &Path) -> Vec<PathBuf> {
-    walkdir::WalkDir::new(directory).into_iter().flatten().map(walkdir::DirEntry::into_path).collect()
 }
 
 /// Three versions were built; the oldest is named no more, and something lives in it. A build died, another failed.
@@ -309,6 +319,17 @@ mod of_a_session_that_installs {
     #[test]
     fn in_its_server() {
         session("run", Act::Server);
+    }
+}
+
+mod of_a_snapshot_for_the_author {
+    use super::*;
+
+    #[test]
+    fn of_what_is_built() {
+        let world = World::new(Installer::Uv);
+        world.built();
+        Scene::new(world, "snapshot", Act::Command(&["snapshot"]), "alpha 1.0").play();
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::support::*;
 use rustix::process::Signal;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::process::Child;
 use std::thread;

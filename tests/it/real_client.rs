@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long after a build its tools may need to be seen.
+/// How long after the server's first answer its tools may need to be seen.
 const SETTLING: u64 = 10;
 /// How long a build may take beyond the time for which its package is held.
 const BUILD: Duration = Duration::from_secs(60);
@@ -91,11 +91,13 @@ impl Scene {
         self.claude().start()
     }
 
-    /// Waits for the build that this session began, which must take so many seconds, and asks soon after it.
+    /// Waits for the build that this session began, which must take so many seconds, and asks soon after its server has
+    /// answered: that starts as soon as this machine lets it.
     #[track_caller]
     fn ask_after_a_build_of(&self, seconds: u64, session: &mut Session) -> Exchange {
         wait_until("the build is done", Duration::from_secs(seconds) + BUILD, || self.plugin.current().is_some());
         assert!(session.elapsed() >= Duration::from_secs(seconds), "the build took only {:?}", session.elapsed());
+        wait_until("the server has answered", BUILD, || self.plugin.is_proven());
         sleep(Duration::from_secs(SETTLING));
         session.ask()
     }

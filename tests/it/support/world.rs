@@ -101,15 +101,7 @@ pub fn proven(world: &World) -> String {
     let mut server = world.plugin.server("plain");
     let value = value_of(&mut server);
     server.list_tools();
-    let snapshots = || {
-        let servers = walkdir::WalkDir::new(
-            world.plugin.state().join("servers").join(world.plugin.current().unwrap().file_name().unwrap()),
-        )
-        .into_iter()
-        .flatten();
-        servers.filter_map(|entry| fs::read_to_string(entry.path()).ok()).filter(|text| text.contains("inputSchema"))
-    };
-    wait_until("the server is remembered", BUILD, || snapshots().count() > 0);
+    wait_until("the server is remembered", BUILD, || world.plugin.is_proven());
     value
 }
 
@@ -146,6 +138,14 @@ impl Plugin {
     pub fn current(&self) -> Option<PathBuf> {
         let profile = self.profile_json();
         Some(self.state().join(profile["generations"][0]["generation"].as_str()?))
+    }
+
+    /// Whether it is written down of the current generation that a server starts in it, and which tools that has.
+    pub fn is_proven(&self) -> bool {
+        let Some(current) = self.current() else { return false };
+        let servers = self.state().join("servers").join(current.file_name().unwrap());
+        let texts = names(&servers, "").into_iter().filter_map(|path| fs::read_to_string(path).ok());
+        texts.into_iter().any(|text| text.contains("inputSchema"))
     }
 
     /// Every generation, sealed or not.
