@@ -1,6 +1,7 @@
 //! `snapshot`: starts the plugin's servers and writes down what they say of themselves, for the author to ship.
 
 use crate::child::{Server, TERMINATE, Target};
+use crate::entry_point;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::generation::SCHEMA;
@@ -66,16 +67,18 @@ fn commands(plugin: &Plugin) -> Vec<(Option<String>, Vec<OsString>)> {
 
 fn one(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<Snapshot> {
     let key = Key::new(words, &plugin.place);
-    let generation = match plugin.environment_for(named, words)? {
+    let mut words = words.to_vec();
+    let generation = match plugin.environment_for(named, &words)? {
         Some(environment) => {
+            words = entry_point::expand(plugin, environment, &words)?;
             let work = Work::new(plugin, environment)?;
             let (place, environment) = (plugin.place.clone(), environment.name.clone());
-            let wanted = Wanted { place, environment, words: words.to_vec(), key: key.clone() };
+            let wanted = Wanted { place, environment, words: words.clone(), key: key.clone() };
             Some(wanted.find(&work)?)
         }
         None => None,
     };
-    let start = Start::new(words, generation.as_ref().map(|home| &home.sealed.generation))?;
+    let start = Start::new(&words, generation.as_ref().map(|home| &home.sealed.generation))?;
     let server = Server::start(&start, generation.and_then(|home| home.lease)).map_err(|e| start.failed(&e))?;
     let mut interview = Interview::begin(server, key.command.clone())?;
     let snapshot = interview.snapshot(key.snapshot_of())?;

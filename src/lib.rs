@@ -46,6 +46,7 @@ pub mod config;
 pub mod fingerprint;
 pub mod manifest;
 pub mod plugin;
+pub mod entry_point;
 pub mod generation;
 pub mod reason;
 pub mod failure;

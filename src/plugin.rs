@@ -59,6 +59,15 @@ pub struct Environment {
     pub manifest: Result<Manifest>,
 }
 
+impl Environment {
+    /// Whether `[project.scripts]` of its project names a command.
+    fn has_script(&self, command: Option<&std::ffi::OsString>) -> bool {
+        let project = self.manifest.as_ref().ok().and_then(Manifest::project);
+        let name = command.and_then(|name| name.to_str());
+        project.zip(name).is_some_and(|(project, name)| project.scripts().contains_key(name))
+    }
+}
+
 /// A plugin as it is now.
 #[derive(Debug)]
 pub struct Plugin {
@@ -181,7 +190,7 @@ impl Plugin {
     }
 
     /// The environment that a command is to run in: the named one, or the one whose manifest is nearest
-    /// above a file of the plugin that the command mentions, or the first.
+    /// above a file of the plugin that the command mentions, or whose project has such a script, or the first.
     ///
     /// # Errors
     /// There is none of that name.
@@ -196,7 +205,8 @@ impl Plugin {
         }
         let files = words.iter().filter_map(|word| Path::new(word).strip_prefix(&self.place.root).ok());
         let nearest = files.filter_map(|file| self.nearest_above(file)).next();
-        Ok(nearest.or(self.environments.first()))
+        let script = || self.environments.iter().find(|environment| environment.has_script(words.first()));
+        Ok(nearest.or_else(script).or(self.environments.first()))
     }
 
     fn nearest_above(&self, file: &Path) -> Option<&Environment> {

@@ -23,6 +23,7 @@ pub struct Pyproject {
     text: Vec<u8>,
     has_project: bool,
     name: Option<String>,
+    version: Option<String>,
     requires_python: Option<String>,
     dependencies: Dependencies,
     dynamic: Vec<String>,
@@ -57,6 +58,7 @@ impl Pyproject {
             text: bytes.to_vec(),
             has_project: project.table.is_some(),
             name: name.clone(),
+            version: project.string("version")?,
             requires_python: project.string("requires-python")?,
             dependencies: Dependencies::read(&root, name)?,
             dynamic: project.strings("dynamic")?.unwrap_or_default(),
@@ -80,6 +82,16 @@ impl Pyproject {
     /// `project.name`.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// `project.version`; none where only the plugin's own build could tell.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// The name of the file in messages.
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// `project.requires-python`.

@@ -1,6 +1,7 @@
 //! The `run` door: the command becomes the server in an environment that is ready; until it is, a go-between speaks.
 
 use crate::child::{self, Opening};
+use crate::entry_point;
 use crate::error::Result;
 use crate::home::{Home, Wanted};
 use crate::launch::Start;
@@ -22,6 +23,7 @@ pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> 
     };
     let work = Work::new(plugin, environment)?;
     let key = Key::new(&words, &plugin.place);
+    let words = entry_point::expand(plugin, environment, &words)?;
     let wanted = Wanted { place: plugin.place.clone(), environment: environment.name.clone(), words, key };
     if provision::is_at_hand(&work) {
         return live(&wanted, &work);

@@ -33,15 +33,19 @@ fn every_fixture_ships_the_hooks_of_this_repository() {
 }
 
 #[test]
-fn every_server_of_every_fixture_is_started_by_plugdeps_from_a_script_that_exists() {
+fn every_server_of_every_fixture_is_started_by_plugdeps_from_a_script_or_a_command_that_exists() {
     for name in names().iter().filter(|name| *name != REPLACED) {
         let place = Place { root: fixture(name), data: "/nowhere".into() };
         assert!(!place.servers().is_empty(), "fixtures/{name} has no server");
         for server in place.servers() {
             let line = place.server(&server);
             assert_eq!(Path::new(&line.program), place.root.join("bin/plugdeps"), "fixtures/{name}");
-            assert_eq!(line.args[..3], ["run", "--", "python"], "fixtures/{name}");
-            assert!(Path::new(&line.args[3]).is_file(), "fixtures/{name}: no `{}`", line.args[3]);
+            assert_eq!(line.args[..2], ["run", "--"], "fixtures/{name}");
+            let is_there = match line.args[2].as_str() {
+                "python" => Path::new(&line.args[3]).is_file(),
+                command => fs::read_to_string(place.root.join("pyproject.toml")).unwrap().contains(command),
+            };
+            assert!(is_there, "fixtures/{name}: no `{}`", line.args[2..].join(" "));
         }
     }
 }

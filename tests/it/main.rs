@@ -11,6 +11,7 @@ mod doors;
 mod fixtures;
 mod go_between;
 mod repository;
+mod entry_points;
 mod errors;
 mod invariants;
 mod manifests;
