@@ -1,7 +1,6 @@
 //! `snapshot`: starts the plugin's servers and writes down what they say of themselves, for the author to ship.
 
 use crate::child::{Server, TERMINATE, Target};
-use crate::entry_point;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::generation::SCHEMA;
@@ -67,19 +66,18 @@ fn commands(plugin: &Plugin) -> Vec<(Option<String>, Vec<OsString>)> {
 
 fn one(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<Snapshot> {
     let key = Key::new(words, &plugin.place);
-    let mut words = words.to_vec();
-    let generation = match plugin.environment_for(named, &words)? {
+    let home = match plugin.environment_for(named, words)? {
         Some(environment) => {
-            words = entry_point::expand(plugin, environment, &words)?;
             let work = Work::new(plugin, environment)?;
             let (place, environment) = (plugin.place.clone(), environment.name.clone());
-            let wanted = Wanted { place, environment, words: words.clone(), key: key.clone() };
+            let wanted = Wanted { place, environment, words: words.to_vec(), key: key.clone() };
             Some(wanted.find(&work)?)
         }
         None => None,
     };
-    let start = Start::new(&words, generation.as_ref().map(|home| &home.sealed.generation))?;
-    let server = Server::start(&start, generation.and_then(|home| home.lease)).map_err(|e| start.failed(&e))?;
+    let words = home.as_ref().map_or(words, |home| &home.words);
+    let start = Start::new(words, home.as_ref().map(|home| &home.sealed.generation))?;
+    let server = Server::start(&start, home.and_then(|home| home.lease)).map_err(|e| start.failed(&e))?;
     let mut interview = Interview::begin(server, key.command.clone())?;
     let snapshot = interview.snapshot(key.snapshot_of())?;
     let count = |list: List| Some(format!("{} {}", snapshot.lists.get(list)?.len(), list.field()));
@@ -100,6 +98,14 @@ struct Interview {
 impl Drop for Interview {
     fn drop(&mut self) {
         self.target.signal(TERMINATE);
+    }
+}
+
+/// What a client that can do nothing answers a server.
+fn answer(id: &Id, method: &str) -> message::Line {
+    match method {
+        "ping" => message::result(id, "{}"),
+        _ => message::error(id, message::METHOD_NOT_FOUND, "Method not found"),
     }
 }
 
@@ -164,6 +170,7 @@ impl Interview {
                 Message::Response(answered, Err(error)) if answered == id => {
                     return Err(self.failed(method, error.get()));
                 }
+                Message::Request(asked, call) => self.say(&answer(&asked, &call.method))?,
                 _ => {}
             }
         }

@@ -1,13 +1,14 @@
 //! In which generation a server's command is started.
 
 use crate::config::Config;
+use crate::entry_point;
 use crate::error::{Error, Kind, Result};
 use crate::generation::Generation;
 use crate::lock::Lock;
 use crate::output;
 use crate::plugin::{Place, Plugin};
 use crate::proof::{self, Files, Key};
-use crate::provision::{self, Door};
+use crate::provision::{self, Door, Ready};
 use crate::store::Sealed;
 use crate::work::{Decision, Work};
 use std::ffi::OsString;
@@ -36,6 +37,10 @@ pub struct Home {
     pub sealed: Sealed,
     /// What keeps it there.
     pub lease: Option<Lock>,
+    /// The command as it is started there.
+    pub words: Vec<OsString>,
+    /// The files of the plugin that it names, as they were.
+    pub files: Files,
 }
 
 /// The time of a whole build, and a little for its start and end.
@@ -62,44 +67,57 @@ impl Wanted {
     pub fn find(&self, work: &Work<'_>) -> Result<Home> {
         let patience = whole_build(&work.plugin.config);
         let door = Door { patience, by_hand: false, settles: false, rebuild: false };
+        self.settle(work, || provision::ensure(work, &door))
+    }
+
+    /// A home that is there, or can be had without waiting for anybody. `None`: there is none.
+    pub fn at_hand(&self, work: &Work<'_>) -> Option<Home> {
+        self.settle(work, || provision::at_hand(work).ok_or_else(|| Error::new(Kind::NotReady, "wait"))).ok()
+    }
+
+    fn settle(&self, work: &Work<'_>, look: impl Fn() -> Result<Ready>) -> Result<Home> {
+        let (words, files) = self.started(work)?;
         for _ in 0..LEASE_TRIES {
-            let ready = provision::ensure(work, &door)?;
-            let sealed = self.fitting(work, ready.sealed);
+            let ready = look()?;
+            let sealed = self.fitting(work, ready.sealed, &files);
             if let Some(lease) = provision::lease(&sealed) {
                 if let Some(error) = &ready.stale {
                     output::error(error);
                     let name = &work.plugin.name;
                     output::note(&format!("{name} starts with its previous packages, which may not fit"));
                 }
-                return Ok(Home { sealed, lease });
+                return Ok(Home { sealed, lease, words, files });
             }
         }
         let error = Error::new(Kind::NotReady, "keep the environment");
         Err(error.because("it was removed again and again while it was taken"))
     }
 
+    /// The command as it is started, and the files of the plugin that it names.
+    fn started(&self, work: &Work<'_>) -> Result<(Vec<OsString>, Files)> {
+        let words = entry_point::expand(work.plugin, work.environment, &self.words)?;
+        let files = proof::files(&words, &self.place.root);
+        Ok((words, files))
+    }
+
     /// The generation itself, or the one that took its place because the command does not start in it.
-    fn fitting(&self, work: &Work<'_>, sealed: Sealed) -> Sealed {
+    fn fitting(&self, work: &Work<'_>, sealed: Sealed, files: &Files) -> Sealed {
         if self.key.is_proven(&sealed.generation) {
             return sealed;
         }
-        match self.key.failed(&sealed.generation).filter(|failed| failed.excuses(&self.files())) {
+        match self.key.failed(&sealed.generation).filter(|failed| failed.excuses(files)) {
             Some(_) => proven_besides(work, &sealed.generation).unwrap_or(sealed),
             None => sealed,
         }
     }
 
-    /// The files of the plugin that the command names.
-    pub fn files(&self) -> Files {
-        proof::files(&self.words, &self.place.root)
-    }
-
     /// Another generation, in which a server has proved to start.
     pub fn another(&self, than: &Generation) -> Option<Home> {
         let find = |work: &Work<'_>| {
+            let (words, files) = self.started(work)?;
             Ok(proven_besides(work, than).and_then(|sealed| {
                 let lease = provision::lease(&sealed)?;
-                Some(Home { sealed, lease })
+                Some(Home { sealed, lease, words, files })
             }))
         };
         self.with_work(find).ok().flatten()
@@ -108,11 +126,12 @@ impl Wanted {
     /// Everything that decides about the home, in short: when it changes, another attempt may end otherwise.
     pub fn state(&self) -> String {
         let state = |work: &Work<'_>| {
+            let (_, files) = self.started(work)?;
             let there = match work.decide() {
-                Decision::Reuse { sealed, .. } => self.fitting(work, *sealed).generation.name(),
+                Decision::Reuse { sealed, .. } => self.fitting(work, *sealed, &files).generation.name(),
                 Decision::Build(_) => String::new(),
             };
-            Ok(format!("{} {there} {:?}", work.request.digest(), self.files()))
+            Ok(format!("{} {there} {files:?}", work.request.digest()))
         };
         self.with_work(state).unwrap_or_default()
     }

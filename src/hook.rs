@@ -16,8 +16,6 @@ use std::time::{Duration, Instant};
 /// How long the hook waits where nobody looks at a spinner: a one-shot run has but one turn, and waits for its
 /// hooks. Below the shipped hook's own time limit of 600 s, so that the host hears why.
 const HEADLESS: Duration = Duration::from_secs(570);
-/// How long a server may take from its start to its lists, before the hook lets the session begin without.
-const HANDOVER: Duration = Duration::from_secs(20);
 
 /// Makes everything ready and tells the host what it must know.
 pub fn session_start(place: Result<Place>) {
@@ -65,12 +63,13 @@ fn report(plugin: &Plugin, environment: &Environment, door: &Door) -> Vec<String
             return is_new.then(|| failed(name, &error)).into_iter().collect();
         }
     };
+    let began = Instant::now();
     let in_the_air = News::look(&work.store);
     let outcome = provision::ensure(&work, door);
     let (error, serving) = match outcome {
         Ok(Ready { stale: None, built, .. }) => {
             if built && is_headless() {
-                wait_for_servers(&work);
+                wait_for_servers(&work, began + HEADLESS);
             }
             (None, "")
         }
@@ -97,8 +96,7 @@ fn failed(name: &str, error: &Error) -> String {
 }
 
 /// Waits until every server that was spoken for has been handed its client: the only turn begins when we end.
-fn wait_for_servers(work: &Work<'_>) {
-    let until = Instant::now() + HANDOVER;
+fn wait_for_servers(work: &Work<'_>, until: Instant) {
     while Instant::now() < until {
         match lock::try_exclusive_existing(&work.store.desk_path()) {
             Ok(Some(Attempt::Busy)) => std::thread::sleep(Duration::from_millis(20)),

@@ -68,8 +68,8 @@ pub struct Failed {
 
 impl Failed {
     /// What has just happened.
-    pub fn new(key: &Key, files: &Files, end: String, said: Vec<String>) -> Self {
-        let (command, files) = (key.command.clone(), files.clone());
+    pub fn new(key: &Key, files: Files, end: String, said: Vec<String>) -> Self {
+        let command = key.command.clone();
         Self { schema: SCHEMA, command, end, said, at: now_ms() / 1000, files, instead: None }
     }
 

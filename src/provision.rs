@@ -63,15 +63,22 @@ pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
     }
 }
 
-/// Whether a door would not have to wait: a generation fits, or an earlier one serves because the last build failed
-/// a moment ago.
-pub fn is_at_hand(work: &Work<'_>) -> bool {
+/// What a door need not wait for: a generation that fits, or the last good one while the failure of the one that would
+/// fit is too fresh to try again. `None`: there is neither, or somebody builds.
+pub fn at_hand(work: &Work<'_>) -> Option<Ready> {
     let builds = || matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
-    let pauses = || work.failure().is_some_and(|failure| refused(&failure).is_err());
     match work.decide() {
-        Decision::Reuse { refresh: false, .. } => true,
-        Decision::Reuse { refresh: true, .. } => !builds(),
-        Decision::Build(_) => pauses() && work.last_good().is_some() && !builds(),
+        Decision::Reuse { sealed, refresh: false } => Some(Ready { sealed: *sealed, stale: None, built: false }),
+        // The profile is to remember what the interpreter said, unless that would take somebody else's turn.
+        Decision::Reuse { refresh: true, .. } => {
+            let door = Door { patience: Duration::ZERO, by_hand: false, settles: false, rebuild: false };
+            ensure(work, &door).ok()
+        }
+        Decision::Build(_) => {
+            let stale = work.failure().and_then(|failure| refused(&failure).err());
+            let sealed = work.last_good().filter(|_| stale.is_some() && !builds())?;
+            Some(Ready { sealed, stale, built: false })
+        }
     }
 }
 

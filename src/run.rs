@@ -1,15 +1,14 @@
 //! The `run` door: the command becomes the server in an environment that is ready; until it is, a go-between speaks.
 
 use crate::child::{self, Opening};
-use crate::entry_point;
 use crate::error::Result;
 use crate::home::{Home, Wanted};
 use crate::launch::Start;
 use crate::mcp::relay;
 use crate::plugin::Plugin;
 use crate::proof::Key;
-use crate::provision;
 use crate::snapshot::Snapshot;
+use crate::store::Store;
 use crate::work::Work;
 use std::ffi::OsString;
 
@@ -21,40 +20,45 @@ pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> 
     let Some(environment) = plugin.environment_for(environment, &words)? else {
         return Err(Start::new(&words, None)?.become_it(None));
     };
-    let work = Work::new(plugin, environment)?;
     let key = Key::new(&words, &plugin.place);
-    let words = entry_point::expand(plugin, environment, &words)?;
     let wanted = Wanted { place: plugin.place.clone(), environment: environment.name.clone(), words, key };
-    if provision::is_at_hand(&work) {
-        return live(&wanted, &work);
+    let work = Work::new(plugin, environment);
+    match work.as_ref().ok().and_then(|work| wanted.at_hand(work)) {
+        Some(home) => live(wanted, &plugin.name, home),
+        None => wait(wanted, plugin, work),
+    }
+}
+
+/// What is ready and has proved to start is the server itself; a first start that somebody waits for is watched.
+fn live(wanted: Wanted, plugin: &str, home: Home) -> Result<u8> {
+    if wanted.key.is_known(&home.sealed.generation) {
+        return become_server(home);
     }
     match child::first_words() {
-        Opening::Nobody => become_server(&wanted, wanted.find(&work)?),
+        Opening::Nobody => become_server(home),
+        Opening::Somebody(words) => relay::run(wanted, plugin, None, Some(home), &words),
+    }
+}
+
+/// Somebody who talks is answered meanwhile, also when the manifest cannot be read: a host does not soon try again a
+/// server that went without a word, and the author may be about to mend it.
+fn wait(wanted: Wanted, plugin: &Plugin, work: Result<Work<'_>>) -> Result<u8> {
+    match child::first_words() {
+        Opening::Nobody => become_server(wanted.find(&work?)?),
         Opening::Somebody(words) => {
-            let snapshot = snapshot(&wanted, &work);
+            let snapshot = snapshot(&wanted);
             relay::run(wanted, &plugin.name, snapshot, None, &words)
         }
     }
 }
 
-/// What is ready and has proved to start is the server itself; a first start that somebody waits for is watched.
-fn live(wanted: &Wanted, work: &Work<'_>) -> Result<u8> {
-    let home = wanted.find(work)?;
-    if wanted.key.is_known(&home.sealed.generation) {
-        return become_server(wanted, home);
-    }
-    match child::first_words() {
-        Opening::Nobody => become_server(wanted, home),
-        Opening::Somebody(words) => relay::run(wanted.clone(), &work.plugin.name, None, Some(home), &words),
-    }
-}
-
-fn become_server(wanted: &Wanted, home: Home) -> Result<u8> {
-    Err(Start::new(&wanted.words, Some(&home.sealed.generation))?.become_it(home.lease))
+fn become_server(home: Home) -> Result<u8> {
+    Err(Start::new(&home.words, Some(&home.sealed.generation))?.become_it(home.lease))
 }
 
 /// What the server said the last time, as far as anybody knows: the author of this version, or an earlier start.
-fn snapshot(wanted: &Wanted, work: &Work<'_>) -> Option<Snapshot> {
-    let kept = || work.store.sealed().find_map(|sealed| wanted.key.snapshot(&sealed.generation));
+fn snapshot(wanted: &Wanted) -> Option<Snapshot> {
+    let store = Store::new(&wanted.place.data, &wanted.environment);
+    let kept = || store.sealed().find_map(|sealed| wanted.key.snapshot(&sealed.generation));
     wanted.key.shipped(&wanted.place.root).or_else(kept)
 }

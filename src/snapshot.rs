@@ -123,9 +123,16 @@ impl Snapshot {
 
     /// Its list; `None` where nobody asked. A server that cannot have one has none in it.
     pub fn list(&self, list: List) -> Option<Items> {
-        let known = self.lists.get(list).cloned();
-        let cannot = || self.capabilities().is_some_and(|able| able.get(list.capability()).is_none());
-        known.or_else(|| cannot().then(Vec::new))
+        self.lists.get(list).cloned().or_else(|| self.cannot(list).then(Vec::new))
+    }
+
+    /// Whether its list is known.
+    pub fn knows(&self, list: List) -> bool {
+        self.lists.get(list).is_some() || self.cannot(list)
+    }
+
+    fn cannot(&self, list: List) -> bool {
+        self.capabilities().is_some_and(|able| able.get(list.capability()).is_none())
     }
 
     /// What it said it can do.
@@ -137,8 +144,9 @@ impl Snapshot {
 
 /// Whether two lists are the same to a client.
 pub fn same(one: &[Box<RawValue>], other: &[Box<RawValue>]) -> bool {
-    let value = |item: &RawValue| serde_json::from_str::<Value>(item.get()).ok();
-    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a.get() == b.get() || value(a) == value(b))
+    let value = |item: &RawValue| serde_json::from_str::<Value>(item.get());
+    let is_same = |a: &RawValue, b: &RawValue| matches!((value(a), value(b)), (Ok(a), Ok(b)) if a == b);
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a.get() == b.get() || is_same(a, b))
 }
 
 /// A page of any list.

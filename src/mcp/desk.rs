@@ -135,7 +135,7 @@ impl Desk {
         let known = self.snapshot.as_ref().and_then(|snapshot| snapshot.list(list));
         let known = known.or_else(|| self.failed.as_ref().map(|_| Items::new()));
         match known {
-            Some(items) if !later_page => self.tell(&id, list, items, out),
+            Some(items) if !later_page || self.failed.is_some() => self.tell(&id, list, items, out),
             _ => self.hold(line, Wants::List(id, list), now),
         }
     }

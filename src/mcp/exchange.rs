@@ -139,7 +139,7 @@ impl Exchange {
             // It answers the server, which may ask before it has answered the greeting.
             Phase::Greeting if matches!(parse(line), Message::Response(..)) => out.server.push(line.to_vec()),
             Phase::Desk | Phase::Greeting => self.desk.hear(line, now, &mut out.client),
-            Phase::Open => self.pass_to_server(line, out),
+            Phase::Open => self.pass_to_server(line, now, out),
             Phase::Plain => {
                 self.opening.push((Vec::new(), line.to_vec()));
                 self.flush_plain(out);
@@ -147,7 +147,7 @@ impl Exchange {
         }
     }
 
-    fn pass_to_server(&mut self, line: &[u8], out: &mut Out) {
+    fn pass_to_server(&mut self, line: &[u8], now: Instant, out: &mut Out) {
         let mut ids = Vec::new();
         let mut greets = false;
         match parse(line) {
@@ -168,14 +168,14 @@ impl Exchange {
             out.server.push(line.to_vec());
         }
         if greets {
-            self.lists.ask(&mut out.server);
+            self.lists.ask(now, &mut out.server);
         }
     }
 
     /// A server was started. It gets what the client had sent.
-    pub fn server_up(&mut self, out: &mut Out) {
+    pub fn server_up(&mut self, now: Instant, out: &mut Out) {
         self.server_is_there = true;
-        self.desk.hope();
+        self.hope();
         match (self.phase, self.desk.initialize()) {
             (Phase::Plain, _) => self.flush_plain(out),
             (Phase::Desk | Phase::Greeting, Some(initialize)) => {
@@ -184,7 +184,7 @@ impl Exchange {
             }
             (Phase::Desk | Phase::Greeting, None) => {
                 self.phase = Phase::Open;
-                self.desk.unanswered().iter().for_each(|line| self.pass_to_server(line, out));
+                self.desk.unanswered().iter().for_each(|line| self.pass_to_server(line, now, out));
             }
             (Phase::Open, _) => out.server.extend(self.opening.iter().map(|(_, line)| line.clone())),
         }
@@ -196,6 +196,11 @@ impl Exchange {
         if self.phase == Phase::Greeting {
             self.phase = Phase::Desk;
         }
+    }
+
+    /// Somebody tries again to make a server possible.
+    pub fn hope(&mut self) {
+        self.desk.hope();
     }
 
     /// There will be no server, for this reason, until somebody tries again.
@@ -260,7 +265,7 @@ impl Exchange {
         let handover = self.desk.hand_over(&able, &mut out.client);
         self.lists.were_told(handover.told, &able, now);
         let lines = handover.initialized.iter().chain(&handover.held);
-        lines.for_each(|line| self.pass_to_server(line, out));
+        lines.for_each(|line| self.pass_to_server(line, now, out));
     }
 
     fn prove(&mut self, initialize: Option<&RawValue>, now: Instant, out: &mut Out) {

@@ -1,7 +1,7 @@
 //! Any order of what the client says, the build's end and what the server says gives the client the answers of a
 //! server that was there from the start.
 
-use super::super::lists::{OWN_ID, REPEATS_END};
+use super::super::lists::{COMPARING, OWN_ID, REPEATS_END};
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ impl Play {
 
     fn server_comes(&mut self, tools: &[&'static str]) {
         self.server = Some(Server::new(tools));
-        self.act(|exchange, _, out| exchange.server_up(out));
+        self.act(|exchange, now, out| exchange.server_up(now, out));
     }
 
     /// The server says the next thing it has to say.
@@ -261,6 +261,53 @@ fn a_client_that_never_asks_again_is_left_alone_at_last() {
     assert!(!play.exchange.is_through(play.now));
     play.time_passes(REPEATS_END.as_secs());
     assert!(play.exchange.is_through(play.now));
+}
+
+#[test]
+fn a_client_that_asks_for_either_list_of_resources_has_heard_that_they_changed() {
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "resources/templates/list", json!({})));
+    play.time_passes(20);
+    play.server_comes(&[]);
+    play.server.as_mut().unwrap().says[0]["result"]["capabilities"] = json!({ "resources": {} });
+    while play.server_says() {}
+    assert_eq!(play.told("notifications/resources/list_changed"), 1);
+    play.client_says(&request(2, "resources/list", json!({})));
+    play.time_passes(10);
+    assert_eq!(play.told("notifications/resources/list_changed"), 1);
+}
+
+#[test]
+fn where_the_server_does_not_say_what_its_list_is_the_client_is_told_to_ask() {
+    for answers in [true, false] {
+        let mut play = Play::new(None);
+        greeting().iter().for_each(|message| play.client_says(message));
+        play.client_says(&request(1, "tools/list", json!({})));
+        play.time_passes(20);
+        play.server_comes(&["a"]);
+        assert!(play.server_says());
+        let id = play.server.as_ref().unwrap().heard.last().unwrap()["id"].clone();
+        play.server.as_mut().unwrap().says.clear();
+        let line = format!("{}\n", json!({ "jsonrpc": "2.0", "id": id, "error": { "code": 1, "message": "busy" } }));
+        if answers {
+            play.act(|exchange, now, out| exchange.from_server(line.as_bytes(), now, out));
+        } else {
+            assert!(play.exchange.is_answering());
+            play.time_passes(COMPARING.as_secs());
+        }
+        assert!(!play.exchange.is_answering(), "a hook would wait for it");
+        assert!(play.told("notifications/tools/list_changed") > 0);
+        if !answers {
+            // The answer is none of the client's business, however late it comes.
+            play.act(|exchange, now, out| exchange.from_server(line.as_bytes(), now, out));
+        }
+        assert!(play.answers_to(&id).is_empty());
+        play.client_says(&request(2, "tools/list", json!({})));
+        while play.server_says() {}
+        assert_eq!(play.answers_to(&json!(2))[0]["result"]["tools"], tools(&["a"]));
+        assert!(play.exchange.is_through(play.now));
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ const REPEAT: Duration = Duration::from_millis(10);
 const REPEAT_LATER: Duration = Duration::from_secs(1);
 /// How long it is told so: longer than a host waits for its hooks.
 pub const REPEATS_END: Duration = Duration::from_secs(660);
+/// How long the server may take to answer our own question, before the client is told to ask it itself.
+pub const COMPARING: Duration = Duration::from_secs(30);
 /// How many pages of a list are asked for: a server may go in circles.
 pub const PAGES: u32 = 100;
 /// With what the ids of our own requests begin.
@@ -26,6 +28,18 @@ struct Correction {
     next: Instant,
 }
 
+/// A request of ours.
+#[derive(Debug)]
+struct Question {
+    id: Id,
+    list: List,
+    /// How many pages came before.
+    page: u32,
+    since: Instant,
+    /// Whether nobody waits for the answer any more, which is none of the client's business all the same.
+    late: bool,
+}
+
 /// The lists of one server.
 #[derive(Debug)]
 pub struct Lists {
@@ -33,8 +47,7 @@ pub struct Lists {
     told: snapshot::Lists,
     /// What the server is to be asked for as soon as the client has greeted it.
     to_ask: Vec<List>,
-    /// Requests of ours, and how many pages came before.
-    own: Vec<(Id, List, u32)>,
+    own: Vec<Question>,
     own_pages: snapshot::Lists,
     own_count: u32,
     /// Requests of the client, and whether each is for the first page.
@@ -63,17 +76,17 @@ impl Lists {
 
     /// Whether every list is known.
     pub fn knows_all(&self) -> bool {
-        LISTS.into_iter().all(|list| self.snapshot.list(list).is_some())
+        LISTS.into_iter().all(|list| self.snapshot.knows(list))
     }
 
     /// Whether something was told that is not compared with the server's yet.
     pub fn is_comparing(&self) -> bool {
-        !(self.own.is_empty() && self.to_ask.is_empty())
+        !self.to_ask.is_empty() || self.own.iter().any(|question| !question.late)
     }
 
-    /// Whether the client has yet to ask again for a list that changed.
+    /// Whether the client has yet to ask again for a list that changed, or something may come that is not for it.
     pub fn is_correcting(&self) -> bool {
-        !self.corrections.is_empty()
+        !(self.corrections.is_empty() && self.own.is_empty())
     }
 
     /// When the client is next told of a list that changed.
@@ -98,23 +111,24 @@ impl Lists {
     }
 
     /// Asks the server for the lists that the client was told without it.
-    pub fn ask(&mut self, out: &mut Vec<Line>) {
+    pub fn ask(&mut self, now: Instant, out: &mut Vec<Line>) {
         for list in std::mem::take(&mut self.to_ask) {
-            self.ask_for(list, &json!({}), 0, out);
+            self.ask_for(list, &json!({}), 0, now, out);
         }
     }
 
-    fn ask_for(&mut self, list: List, params: &Value, page: u32, out: &mut Vec<Line>) {
+    fn ask_for(&mut self, list: List, params: &Value, page: u32, now: Instant, out: &mut Vec<Line>) {
         self.own_count += 1;
         let id = Id::new(&format!("\"{OWN_ID}-{}-{}\"", std::process::id(), self.own_count));
         out.push(message::request(&id, list.method(), params));
-        self.own.push((id, list, page));
+        self.own.push(Question { id, list, page, since: now, late: false });
     }
 
     /// The client asks the server: whatever it was told before is forgotten.
     pub fn client_asks(&mut self, id: Id, list: List, first_page: bool) {
         *self.told.of(list) = None;
-        self.corrections.retain(|correction| correction.list != list);
+        // One notification stands for both lists of resources: who asks for either has heard it.
+        self.corrections.retain(|correction| correction.list.changed() != list.changed());
         self.asked.push((id, list, first_page));
     }
 
@@ -126,24 +140,41 @@ impl Lists {
         now: Instant,
         out: &mut Vec<Line>,
     ) -> Option<bool> {
-        let at = self.own.iter().position(|(own, ..)| own == id)?;
-        let (_, list, page_number) = self.own.swap_remove(at);
+        let at = self.own.iter().position(|question| question.id == *id)?;
+        let Question { list, page: page_number, late, .. } = self.own.swap_remove(at);
+        if late {
+            return Some(false);
+        }
         let Some((items, next)) = result.and_then(page) else {
-            *self.own_pages.of(list) = None;
+            self.give_up(list, now);
             return Some(false);
         };
         self.own_pages.of(list).get_or_insert_default().extend(items);
         if let Some(cursor) = next.filter(|_| page_number < PAGES) {
             let cursor: Value = serde_json::from_str(cursor.get()).unwrap_or_default();
-            self.ask_for(list, &json!({ "cursor": cursor }), page_number + 1, out);
+            self.ask_for(list, &json!({ "cursor": cursor }), page_number + 1, now, out);
             return Some(false);
         }
         let items = self.own_pages.of(list).take().unwrap_or_default();
         if self.told.get(list).is_some_and(|told| !same(told, &items)) {
             self.must_correct(list, now);
         }
+        Some(self.know(list, items))
+    }
+
+    /// The server does not say what its list is: the client, which was told one without it, had better ask.
+    fn give_up(&mut self, list: List, now: Instant) {
+        *self.own_pages.of(list) = None;
+        if self.told.get(list).is_some() {
+            self.must_correct(list, now);
+        }
+    }
+
+    /// Keeps a list; says whether it was another one or none before.
+    fn know(&mut self, list: List, items: Items) -> bool {
+        let is_new = self.snapshot.lists.get(list).is_none_or(|known| !same(known, &items));
         *self.snapshot.lists.of(list) = Some(items);
-        Some(true)
+        is_new
     }
 
     /// Takes the answer to a request of the client; says whether a list is known now that was not.
@@ -157,12 +188,22 @@ impl Lists {
             *self.pages.of(list) = Some(items);
             return false;
         }
-        *self.snapshot.lists.of(list) = Some(items);
-        true
+        self.know(list, items)
     }
 
     /// Tells the client again of what changed.
     pub fn correct(&mut self, now: Instant, out: &mut Vec<Line>) {
+        let overdue = |question: &&mut Question| !question.late && now.duration_since(question.since) >= COMPARING;
+        let late: Vec<List> = self
+            .own
+            .iter_mut()
+            .filter(overdue)
+            .map(|question| {
+                question.late = true;
+                question.list
+            })
+            .collect();
+        late.into_iter().for_each(|list| self.give_up(list, now));
         self.corrections.retain(|correction| now.duration_since(correction.since) < REPEATS_END);
         let mut said = "";
         for correction in self.corrections.iter_mut().filter(|correction| now >= correction.next) {

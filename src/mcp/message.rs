@@ -1,6 +1,6 @@
 //! One message of the protocol: a line of JSON-RPC 2.0, read as far as a go-between must, otherwise left as it is.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -70,10 +70,15 @@ struct Envelope<'a> {
     method: Option<String>,
     #[serde(borrow)]
     params: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     result: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+/// A field that is there is not absent, whatever is in it.
+fn even_null<'de: 'a, 'a, D: Deserializer<'de>>(field: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(field).map(Some)
 }
 
 /// The parameters that a go-between looks at, each absent where it is not what the protocol says.
@@ -123,8 +128,8 @@ pub fn parse(line: &[u8]) -> Message<'_> {
     match (id, envelope.method, envelope.result, envelope.error) {
         (Some(id), Some(method), ..) => Message::Request(id, Call { method, params: envelope.params }),
         (None, Some(method), ..) => Message::Notification(Call { method, params: envelope.params }),
-        (Some(id), None, Some(result), _) => Message::Response(id, Ok(result)),
-        (Some(id), None, None, Some(error)) => Message::Response(id, Err(error)),
+        (Some(id), None, _, Some(error)) => Message::Response(id, Err(error)),
+        (Some(id), None, Some(result), None) => Message::Response(id, Ok(result)),
         _ => Message::Other,
     }
 }
@@ -189,7 +194,9 @@ mod tests {
         assert!(matches!(parse(b"\xff\xfe"), Message::Other));
         assert!(matches!(parse(b"{\"method\":\"x\"}"), Message::Notification(_)));
         assert!(matches!(parse(b"[{\"method\":\"x\"}]"), Message::Batch(_)));
-        assert!(matches!(parse(b"{\"id\":1,\"result\":null}"), Message::Other | Message::Response(..)));
+        assert!(matches!(parse(b"{\"id\":1,\"result\":null}"), Message::Response(_, Ok(_))));
+        assert!(matches!(parse(b"{\"id\":1,\"result\":{},\"error\":null}"), Message::Response(_, Ok(_))));
+        assert!(matches!(parse(b"{\"id\":1,\"result\":null,\"error\":{}}"), Message::Response(_, Err(_))));
     }
 
     #[test]

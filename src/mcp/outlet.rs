@@ -24,8 +24,6 @@ struct State {
     /// Where to write; nowhere while somebody does.
     sink: Option<Sink>,
     closing: bool,
-    /// When something was written last.
-    moved: Option<Instant>,
     /// Nobody listens any more.
     ended: bool,
 }
@@ -87,7 +85,6 @@ impl Outlet {
     fn put_back(&self, sink: Sink, bytes: usize, listens: bool) -> bool {
         let mut state = self.state();
         state.bytes -= bytes;
-        state.moved = Some(Instant::now());
         if listens {
             state.sink = Some(sink);
         } else {
@@ -129,10 +126,10 @@ impl Outlet {
         true
     }
 
-    /// Whether for so long there has been nothing to write.
-    pub fn is_idle(&self, time: Duration) -> bool {
+    /// Whether all is written, or nobody listens.
+    pub fn is_empty(&self) -> bool {
         let state = self.state();
-        state.ended || state.bytes == 0 && state.moved.is_none_or(|moved| moved.elapsed() > time)
+        state.ended || state.bytes == 0
     }
 
     fn write_all(&self) {

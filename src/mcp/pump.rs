@@ -22,6 +22,8 @@ const TAIL: usize = 16 * 1024;
 /// What happens. Each server has a number.
 #[derive(Debug)]
 pub enum Event {
+    /// After a pause, a home is looked for once more.
+    Again,
     /// The wait for a home is over.
     Waited(Box<Result<Home>>),
     /// The client will say no more.
@@ -168,18 +170,37 @@ fn may_be_protocol(rest: &[u8]) -> bool {
     rest.trim_ascii_start().first().is_none_or(|first| matches!(first, b'{' | b'['))
 }
 
+/// When a server last said something.
+#[derive(Debug, Clone, Default)]
+pub struct Heard(Arc<Mutex<Option<Instant>>>);
+
+impl Heard {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether it has said nothing for so long.
+    pub fn is_quiet_for(&self, time: Duration) -> bool {
+        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_none_or(|last| last.elapsed() > time)
+    }
+}
+
 /// Reads what a server says.
-pub fn read_server(talk: &Shared, events: &Inbox<Event>, number: u32, stdout: impl Read) {
+pub fn read_server(talk: &Shared, events: &Inbox<Event>, number: u32, heard: &Heard, stdout: impl Read) {
     let mut lines = Lines::default();
     let mut straight: Option<Outlet> = None;
-    read_all(stdout, |bytes| match &straight {
-        Some(client) => client.write(bytes),
-        None => {
-            let (client, through) = server_said(talk, events, number, &mut lines, bytes);
-            let listens = client.wait_until_low();
-            straight = Some(client).filter(|_| through);
-            // Whoever reads no more ends the server's writing, as a pipe between the two would.
-            listens
+    read_all(stdout, |bytes| {
+        heard.now();
+        match &straight {
+            Some(client) => client.write(bytes),
+            None => {
+                let (client, through) = server_said(talk, events, number, &mut lines, bytes);
+                let listens = client.wait_until_low();
+                straight = Some(client).filter(|_| through);
+                // Whoever reads no more ends the server's writing, as a pipe between the two would.
+                listens
+            }
         }
     });
     if let Some(rest) = lines.rest() {

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// How often those who wait are told something, and what holds them is looked at.
 const TICK: Duration = Duration::from_millis(50);
+/// How long a server whose client is gone may take to answer its greeting.
+const GREETING: Duration = Duration::from_secs(10);
 /// What becomes of a plugin whose server does not start with its new packages.
 const FELL_BACK: &str = "its previous ones are used until something changes; see `plugdeps --check`";
 /// How many lines of a server that did not start are kept.
@@ -44,9 +46,8 @@ struct Relay {
     /// Why there is no server.
     failure: Option<Error>,
     attempts: u32,
-    /// Whether there is somebody who could be told by the protocol.
-    spoken_to: bool,
-    client_ended: bool,
+    /// When the client said its last word.
+    client_ended: Option<Instant>,
     asked_to_end: bool,
     desk: Option<Lock>,
 }
@@ -59,7 +60,6 @@ struct Relay {
 pub fn run(wanted: Wanted, plugin: &str, snapshot: Option<Snapshot>, home: Option<Home>, words: &[u8]) -> Result<u8> {
     let streams = child::standard_streams().map_err(|e| Error::new(Kind::Io, "listen to the client").because(e))?;
     let mut relay = Relay::new(wanted, plugin, snapshot, home.is_some(), Outlet::new(streams.1));
-    relay.spoken_to = !words.is_empty();
     let signals = relay.events.clone();
     child::on_signals(move |number| _ = signals.push(Event::Signal(number)))
         .map_err(|e| Error::new(Kind::Io, "listen to signals").because(e))?;
@@ -89,8 +89,7 @@ impl Relay {
             instead_of: None,
             failure: None,
             attempts: 0,
-            spoken_to: false,
-            client_ended: false,
+            client_ended: None,
             asked_to_end: false,
             desk: None,
         }
@@ -127,6 +126,10 @@ impl Relay {
     fn handle(&mut self, event: Event) -> Result<Option<u8>> {
         let current = self.server.as_ref().map(|server| server.number);
         match event {
+            Event::Again => {
+                lock(&self.talk).exchange.hope();
+                self.failure = None;
+            }
             Event::Waited(home) => match *home {
                 Ok(home) => return self.start(home),
                 Err(error) => self.has_no_home(error),
@@ -163,12 +166,13 @@ impl Relay {
             let mut talk = lock(&self.talk);
             let doing =
                 || if self.server.is_some() { "starting the server".into() } else { progress::doing(&self.store) };
-            if !self.client_ended {
+            if self.client_ended.is_none() {
                 talk.act(&self.events, |exchange, out| exchange.tick(&doing, Instant::now(), out));
             }
             talk.exchange.is_plain()
         };
         self.hold_desk();
+        self.pass_on_the_end();
         if let (true, None, Some(error)) = (plain, &self.server, &self.failure) {
             // Nobody speaks the protocol who could be told by it.
             return Err(error.clone());
@@ -185,22 +189,23 @@ impl Relay {
 
     /// Waits for a home in a thread of its own.
     fn wait(&self, after: Option<Again>) {
-        let events = self.events.clone();
-        waiting::find(self.wanted.clone(), after, move |home| _ = events.push(Event::Waited(Box::new(home))));
+        waiting::find(self.wanted.clone(), after, self.events.clone());
     }
 
     /// Starts the server in its home. Returns the exit status if there is nothing left to do.
     fn start(&mut self, home: Home) -> Result<Option<u8>> {
-        let started = Start::new(&self.wanted.words, Some(&home.sealed.generation)).and_then(|start| {
-            let server = Server::start(&start, home.lease);
+        let Home { sealed, lease, words, files } = home;
+        let started = Start::new(&words, Some(&sealed.generation)).and_then(|start| {
+            let server = Server::start(&start, lease);
             server.map_err(|e| start.failed(&e))
         });
         let mut server = match started {
             Ok(server) => server,
             // A program that the packages no longer bring is as good as one that does not start.
-            Err(error) if self.spoken_to => {
+            Err(error) if lock(&self.talk).exchange.has_begun() => {
                 let end = error.causes.first().cloned().unwrap_or_default();
-                return Ok(self.did_not_start(home.sealed, end, Vec::new(), error.kind.info().exit));
+                let failed = Failed::new(&self.wanted.key, files, end, Vec::new());
+                return Ok(self.did_not_start(sealed, failed, error.kind.info().exit));
             }
             Err(error) => return Err(error),
         };
@@ -210,12 +215,9 @@ impl Relay {
         if let Some(stdin) = server.stdin.take() {
             let mut talk = lock(&self.talk);
             talk.server = Some((Outlet::new(stdin), number));
-            talk.act(&self.events, Exchange::server_up);
-            if let (true, Some((server, _))) = (self.client_ended, &talk.server) {
-                server.close();
-            }
+            talk.act(&self.events, |exchange, out| exchange.server_up(Instant::now(), out));
         }
-        self.server = Some(Running::new(server, number, home.sealed, &self.talk, &self.events));
+        self.server = Some(Running::new(server, number, (sealed, files), &self.talk, &self.events));
         Ok(None)
     }
 
@@ -236,17 +238,23 @@ impl Relay {
     }
 
     fn client_ended(&mut self) -> Option<u8> {
-        self.client_ended = true;
+        self.client_ended = Some(Instant::now());
         let mut talk = lock(&self.talk);
         if !talk.exchange.has_begun() {
             // A command that reads nothing, and no host: that would have said something first.
             talk.act(&self.events, Exchange::be_plain);
         }
-        if let Some((server, _)) = &talk.server {
-            server.close();
-        }
-        // The build goes on; nobody is left to wait for it here. A server that was greeted notices by itself.
+        // The build goes on; nobody is left to wait for it here. A server that was greeted hears of the end.
         (talk.exchange.is_at_desk() && self.server.is_none()).then_some(0)
+    }
+
+    /// The server hears the end of the client when it has heard all that the client had said, or does not even answer
+    /// its greeting.
+    fn pass_on_the_end(&self) {
+        let Some(ended) = self.client_ended else { return };
+        let talk = lock(&self.talk);
+        let heard_all = !talk.exchange.is_at_desk() || ended.elapsed() > GREETING;
+        talk.server.iter().filter(|_| heard_all).for_each(|(server, _)| server.close());
     }
 
     /// Ends when the client has read all that was said to it, or we are asked to end at once.
@@ -267,7 +275,7 @@ impl Relay {
         };
         // Nobody greeted it, or nobody waits for its answer any more, or somebody ended it: no fault of its packages.
         let begun = lock(&self.talk).exchange.has_begun();
-        let expected = plain || !begun || self.client_ended || self.asked_to_end || child::was_ended(status);
+        let expected = plain || !begun || self.client_ended.is_some() || self.asked_to_end || child::was_ended(status);
         if !proven && !expected {
             return Ok(self.gave_no_answer(describe_end(status), child::exit_code(status)));
         }
@@ -286,19 +294,22 @@ impl Relay {
             }
             talk.exchange.server_gone();
         }
-        self.did_not_start(server.sealed, end, server.tail.lines(SAID), code)
+        let failed = Failed::new(&self.wanted.key, server.files, end, server.tail.lines(SAID));
+        self.did_not_start(server.sealed, failed, code)
     }
 
     /// The command does not start in a generation: it may in another.
-    fn did_not_start(&mut self, sealed: Sealed, end: String, said: Vec<String>, code: u8) -> Option<u8> {
-        let failed = Failed::new(&self.wanted.key, &self.wanted.files(), end, said);
+    fn did_not_start(&mut self, sealed: Sealed, failed: Failed, code: u8) -> Option<u8> {
         let error = failed.to_error();
         output::error(&error);
         self.note_failed(&sealed, &failed);
         if let (None, Some(home)) = (&self.instead_of, self.wanted.another(&sealed.generation)) {
             output::note(&format!("{} is started with its previous packages", self.plugin));
             self.instead_of = Some((sealed, failed));
-            return self.start(home).unwrap_or_else(|error| Some(error.kind.info().exit));
+            return self.start(home).unwrap_or_else(|error| {
+                output::error(&error);
+                Some(error.kind.info().exit)
+            });
         }
         self.instead_of = None;
         let why = format!("{}: {}", self.plugin, error.sentence());

@@ -1,9 +1,10 @@
 //! The wait for a home, and after a failure the wait until another attempt may end otherwise.
 
-use crate::error::{Error, Result};
+use super::pump::Event;
+use crate::error::Error;
 use crate::failure::{self, ONLY_A_CHANGE_HEALS};
-use crate::home::{Home, Wanted};
-use crate::threads::spawn;
+use crate::home::Wanted;
+use crate::threads::{Inbox, spawn};
 use std::time::{Duration, Instant};
 
 /// How often it is looked whether something changed.
@@ -43,11 +44,14 @@ pub fn pause_after(error: &Error, attempts: u32) -> Option<Duration> {
     (pause < ONLY_A_CHANGE_HEALS).then_some(longer.min(LONGEST))
 }
 
-/// Finds a home in a thread of its own, and hands it over.
-pub fn find(wanted: Wanted, after: Option<Again>, hand_over: impl FnOnce(Result<Home>) + Send + 'static) {
+/// Finds a home in a thread of its own, after a pause where there is to be one, and tells of it.
+pub fn find(wanted: Wanted, after: Option<Again>, events: Inbox<Event>) {
     spawn(move || {
-        after.iter().for_each(|again| again.wait(&wanted));
-        hand_over(wanted.with_work(|work| wanted.find(work)));
+        if let Some(again) = after {
+            again.wait(&wanted);
+            events.push(Event::Again);
+        }
+        events.push(Event::Waited(Box::new(wanted.with_work(|work| wanted.find(work)))));
     });
 }
 

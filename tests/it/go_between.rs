@@ -160,6 +160,70 @@ mod while_the_packages_install {
     }
 
     #[test]
+    fn a_call_during_the_next_attempt_is_held_for_it() {
+        let world = World::new(Installer::Uv);
+        world.index.status(Some(503));
+        let mut server = world.plugin.server("plain");
+        server.initialize();
+        assert_eq!(server.call_tool("value", json!({}))["isError"], true);
+        world.index.status(None).hold("alpha", Duration::from_secs(4));
+        wait_until("it is tried again", LONG, || !builders(&world.plugin).is_empty());
+        // The go-between began the attempt, and notices that it did within a moment.
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(ask(&mut server), "alpha 1.0");
+    }
+
+    #[test]
+    fn while_a_failure_is_fresh_the_earlier_packages_serve_and_nobody_is_asked() {
+        let mut world = World::new(Installer::Uv);
+        world.built();
+        assert_eq!(proven(&world), "alpha 1.0");
+        world.needs("no-such-package");
+        world.plugin.hook().ok();
+        let (asked, others) = (world.plugin.home.join("asked"), world.plugin.home.join("others"));
+        for tool in ["python3", "uv"] {
+            executable(&others.join(tool), &format!("#!/bin/sh\necho > '{}'\n", asked.display()));
+        }
+        let path = format!("{}:{}", others.display(), world.plugin.path_dir().display());
+        world.plugin = world.plugin.env("PATH", path);
+        let mut server = world.plugin.server("plain");
+        assert_eq!(value_of(&mut server), "alpha 1.0");
+        assert!(is_python(&program_of(&server)), "there was no need for a go-between");
+        assert!(!asked.exists());
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_told_and_served_when_it_is_mended() {
+        let world = World::new(Installer::Uv);
+        world.plugin.write("requirements.txt", "-r missing.txt\n");
+        let mut server = world.plugin.server("plain");
+        server.initialize();
+        let result = server.call_tool("value", json!({}));
+        assert!(content(&result).contains("read `missing.txt`"), "{result}");
+        assert_eq!(result["isError"], true);
+        world.needs("alpha==3.0");
+        assert!(server.list_tools().is_empty());
+        assert!(server.wait_for_notification("notifications/tools/list_changed", LONG).is_some());
+        assert_eq!(ask(&mut server), "alpha 3.0");
+    }
+
+    #[test]
+    fn what_a_client_said_before_it_ended_is_answered_if_its_server_is_being_greeted() {
+        let world = World::new(Installer::Uv);
+        let text = fs::read_to_string(world.plugin.root.join("server.py")).unwrap();
+        let waits = "import os, time\nopen(os.environ['HOME'] + '/started', 'w').close()\ntime.sleep(1)\n";
+        world.plugin.write("server.py", &text.replacen("import json\n", &format!("import json\n{waits}"), 1));
+        let mut server = world.plugin.server("plain");
+        server.initialize();
+        let call = server.begin("tools/call", json!({ "name": "value", "arguments": {} }));
+        wait_until("the server starts", LONG, || world.plugin.home.join("started").exists());
+        server.close_stdin();
+        let answer = server.wait_for_answer(call, LONG).expect("the call went unanswered");
+        assert_eq!(content(&answer["result"]), "alpha 1.0");
+        assert!(server.wait(LONG).success());
+    }
+
+    #[test]
     fn a_command_that_speaks_something_else_gets_its_input_as_it_is() {
         let world = slow_world(Installer::Uv);
         let words = ["run", "--", "python", "-c", "import sys; print(repr(sys.stdin.buffer.read()))"];
@@ -541,6 +605,32 @@ mod a_generation_is_proven_by_the_first_server_that_answers {
         stdout.read_to_end(&mut rest).unwrap();
         assert_eq!(rest.len(), 900_000);
         assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn one_that_leaves_a_child_with_its_output_is_noticed_though_calls_hear_what_they_wait_for() {
+        let world = World::new(Installer::Uv);
+        world.built();
+        assert_eq!(proven(&world), "alpha 1.0");
+        let child = "import subprocess, time\ntime.sleep(4)\nsubprocess.Popen(['sleep', '40'])\nraise ImportError('alpha moved')\n";
+        Wheel::new("alpha", "2.0").module("alpha.py", child).write(world.wheels.path());
+        world.needs("alpha==2.0");
+        let mut server = world.plugin.server("plain");
+        server.initialize();
+        let call = |server: &mut McpClient, token: &str| {
+            server.begin("tools/call", json!({ "name": "value", "_meta": { "progressToken": token } }))
+        };
+        let calls: Vec<u64> = ["a", "b", "c"]
+            .into_iter()
+            .map(|token| {
+                std::thread::sleep(Duration::from_millis(700));
+                call(&mut server, token)
+            })
+            .collect();
+        for id in calls {
+            let answer = server.wait_for_answer(id, Duration::from_secs(30)).expect("the call went unanswered");
+            assert_eq!(content(&answer["result"]), "alpha 1.0");
+        }
     }
 
     #[test]

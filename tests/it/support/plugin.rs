@@ -296,10 +296,11 @@ pub fn executable(path: &Path, text: &str) {
     install(staged.path(), path);
 }
 
-/// Copies an executable in a child: were this process the writer, another thread's fork could inherit the open file,
+/// Copies an executable to a place of its own, never through a link that is there; in a child: were this process the writer, another thread's fork could inherit the open file,
 /// and starting the copy would fail with "text file busy".
 fn install(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let _ = fs::remove_file(to);
     let copied = Command::new("cp").arg("-f").arg(from).arg(to).status().is_ok_and(|status| status.success());
     assert!(copied, "could not copy `{}` to `{}`", from.display(), to.display());
     fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
