@@ -24,14 +24,28 @@ impl Server {
     }
 
     fn hear(&mut self, message: Value) {
-        if let (Some(id), Some(method)) = (message.get("id"), message["method"].as_str()) {
-            let answer = self.answer(method, &message["params"]);
-            let mut answer = answer.unwrap_or_else(|error| json!({ "error": error }));
-            answer["id"] = id.clone();
-            answer["jsonrpc"] = json!("2.0");
-            self.says.push_back(answer);
+        match &message {
+            Value::Array(several) => {
+                let answers: Vec<Value> = several.iter().filter_map(|one| self.answer_to(one)).collect();
+                self.says.push_back(Value::Array(answers));
+            }
+            one => {
+                if one["method"] == "tools/call" {
+                    self.says.push_back(notification("notifications/message", one["params"].clone()));
+                    self.says.push_back(request(format!("s{}", one["id"]), "roots/list", json!({})));
+                }
+                self.says.extend(self.answer_to(one));
+            }
         }
         self.heard.push(message);
+    }
+
+    fn answer_to(&self, message: &Value) -> Option<Value> {
+        let (id, method) = (message.get("id")?, message["method"].as_str()?);
+        let mut answer = self.answer(method, &message["params"]).unwrap_or_else(|error| json!({ "error": error }));
+        answer["id"] = id.clone();
+        answer["jsonrpc"] = json!("2.0");
+        Some(answer)
     }
 
     fn answer(&self, method: &str, params: &Value) -> Result<Value, Value> {
@@ -54,6 +68,8 @@ struct Play {
     exchange: Exchange,
     server: Option<Server>,
     seen: Vec<Value>,
+    /// What the client has yet to answer the server.
+    replies: VecDeque<Value>,
     now: Instant,
 }
 
@@ -61,13 +77,19 @@ impl Play {
     fn new(snapshot: Option<Snapshot>) -> Self {
         let desk = Desk::new("p", snapshot);
         let exchange = Exchange::new(desk, false, Snapshot::of(String::new(), String::new()));
-        Self { exchange, server: None, seen: Vec::new(), now: Instant::now() }
+        Self { exchange, server: None, seen: Vec::new(), replies: VecDeque::new(), now: Instant::now() }
     }
 
     fn act(&mut self, act: impl FnOnce(&mut Exchange, Instant, &mut Out)) {
         let mut out = Out::default();
         act(&mut self.exchange, self.now, &mut out);
-        self.seen.extend(out.client.iter().map(|line| serde_json::from_slice(line).unwrap()));
+        for line in &out.client {
+            let message: Value = serde_json::from_slice(line).unwrap();
+            if message.get("id").is_some() && message.get("method").is_some() {
+                self.replies.push_back(json!({ "jsonrpc": "2.0", "id": message["id"], "result": { "roots": [] } }));
+            }
+            self.seen.push(message);
+        }
         let heard = out.server.iter().map(|line| serde_json::from_slice(line).unwrap());
         match &mut self.server {
             Some(server) => heard.for_each(|message| server.hear(message)),
@@ -85,6 +107,21 @@ impl Play {
         self.act(|exchange, now, out| exchange.server_up(now, out));
     }
 
+    /// It ends before it has answered, if it has not.
+    fn server_goes(&mut self) {
+        if !self.exchange.is_proven() {
+            self.server = None;
+            self.act(|exchange, _, _| exchange.server_gone());
+        }
+    }
+
+    /// The client answers the server, or else says the next thing.
+    fn client_goes_on(&mut self, left: &mut VecDeque<&Value>) -> bool {
+        let next = self.replies.pop_front().or_else(|| left.pop_front().cloned());
+        next.iter().for_each(|message| self.client_says(message));
+        next.is_some()
+    }
+
     /// The server says the next thing it has to say.
     fn server_says(&mut self) -> bool {
         let Some(message) = self.server.as_mut().and_then(|server| server.says.pop_front()) else { return false };
@@ -99,12 +136,19 @@ impl Play {
     }
 
     fn answers_to(&self, id: &Value) -> Vec<&Value> {
-        self.seen.iter().filter(|message| message.get("method").is_none() && message["id"] == *id).collect()
+        answers(&self.seen).filter(|answer| answer["id"] == *id).collect()
     }
 
     fn told(&self, method: &str) -> usize {
         self.seen.iter().filter(|message| message["method"] == method).count()
     }
+}
+
+/// The answers among messages, also those in batches.
+fn answers(messages: &[Value]) -> impl Iterator<Item = &Value> {
+    let each =
+        messages.iter().flat_map(|message| message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice));
+    each.filter(|message| message.get("method").is_none())
 }
 
 fn request(id: impl Into<Value>, method: &str, params: Value) -> Value {
@@ -140,19 +184,30 @@ fn words() -> impl Strategy<Value = Vec<Value>> {
         Just(("prompts/get", json!({ "name": "x" }))),
         Just(("server/discover", json!({}))),
         Just(("notifications/roots/list_changed", json!({}))),
+        (1..12_usize).prop_map(|id| ("notifications/cancelled", json!({ "requestId": id }))),
+        Just(("batch", json!({ "name": "of several" }))),
     ];
     prop::collection::vec(one, 0..12).prop_map(|calls| {
-        let say = |(number, (method, params)): (usize, (&str, Value))| match method.starts_with("notifications/") {
-            true => notification(method, params),
-            false => request(number + 1, method, params),
+        let say = |(number, (method, params)): (usize, (&str, Value))| match method {
+            "batch" => json!([request(number + 1, "tools/call", params), request(number + 101, "ping", json!({}))]),
+            _ if method.starts_with("notifications/") => notification(method, params),
+            _ => request(number + 1, method, params),
         };
         calls.into_iter().enumerate().map(say).collect()
     })
 }
 
-/// In what order things happen: 0 the client says the next thing, 1 the server does, 2 to 4 time passes.
+/// In what order things happen: 0 the client says the next thing, 1 the server does, 2 to 4 time passes, 5 the
+/// installation fails, 6 the server ends before it has answered.
 fn order() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(0..5_u8, 0..60)
+    prop::collection::vec(prop_oneof![20 => 0..5_u8, 1 => Just(5), 1 => Just(6)], 0..60)
+}
+
+/// Whom the client no longer waits for, or whom it was told that the installation failed.
+fn is_let_off(answer: &Value, all: &[Value], failed: bool, found: &[&Value]) -> bool {
+    let called_off = all.iter().any(|message| message["params"]["requestId"] == answer["id"]);
+    let refused = |one: &Value| one["result"]["isError"] == true || one["error"]["message"] == "no way";
+    (called_off && found.is_empty()) || (failed && found.len() == 1 && refused(found[0]))
 }
 
 proptest! {
@@ -170,27 +225,36 @@ proptest! {
 
         let mut play = Play::new(known.map(snapshot_of));
         let mut left: VecDeque<&Value> = all.iter().collect();
+        let mut failed = false;
         for (step, what) in order.iter().enumerate() {
-            if step == comes {
+            if step >= comes && play.server.is_none() {
                 play.server_comes(&real);
             }
             match what {
-                0 => left.pop_front().into_iter().for_each(|message| play.client_says(message)),
+                0 => drop(play.client_goes_on(&mut left)),
                 1 => drop(play.server_says()),
+                5 if play.server.is_none() => {
+                    failed = true;
+                    play.act(|exchange, _, out| exchange.fail("no way", out));
+                }
+                6 => play.server_goes(),
+                5 => {}
                 seconds => play.time_passes(u64::from(*seconds) * 5),
             }
         }
         if play.server.is_none() {
             play.server_comes(&real);
         }
-        left.into_iter().for_each(|message| play.client_says(message));
-        while play.server_says() {}
+        while play.client_goes_on(&mut left) || play.server_says() {}
 
         // Each request has one answer: the server's, or one that is made good.
         let mut stale = false;
         let again = request(99, "tools/list", json!({}));
-        for answer in &direct.says {
+        for answer in answers(direct.says.make_contiguous()) {
             let answers = play.answers_to(&answer["id"]);
+            if is_let_off(answer, &all, failed, &answers) {
+                continue;
+            }
             prop_assert_eq!(answers.len(), 1, "{} of {:?}", answer["id"].clone(), play.seen);
             if answer["result"].get("tools").is_some() {
                 stale = answers[0] != answer;
@@ -212,16 +276,27 @@ proptest! {
             prop_assert_eq!(play.told("notifications/tools/list_changed"), before);
         }
 
-        // The server heard what the client said, in its order, and besides only what we answered or asked ourselves.
+        // What the server says by itself arrives as it was said, in its order, and is answered.
         let server = play.server.unwrap();
+        let by_itself = |message: &&Value| ["roots/list", "notifications/message"].iter().any(|m| message["method"] == *m);
+        let meant = direct.says.iter().filter(by_itself).filter(|message| play.seen.contains(message));
+        prop_assert!(play.seen.iter().filter(by_itself).eq(meant), "{:?}", play.seen);
+        for question in play.seen.iter().filter(|message| message["method"] == "roots/list") {
+            prop_assert!(answers(&server.heard).any(|reply| reply["id"] == question["id"]), "{}", question);
+        }
+
+        // The server heard what the client said, in its order, and besides only what we answered or asked ourselves.
         let is_own = |message: &Value| message["id"].as_str().is_some_and(|id| id.starts_with(OWN_ID));
-        let heard: Vec<&Value> = server.heard.iter().filter(|message| !is_own(message)).collect();
+        let is_reply = |message: &Value| message.get("result").is_some();
+        let heard: Vec<&Value> = server.heard.iter().filter(|message| !is_own(message) && !is_reply(message)).collect();
         let mut said = all.iter().chain([&again]);
         prop_assert!(heard.iter().all(|message| said.any(|other| other == *message)), "{:?}", heard);
+        let called_off = |message: &Value| all.iter().any(|other| other["params"]["requestId"] == message["id"]);
         for message in &all {
             let lost = !heard.contains(&message);
-            let ours = ["ping", "server/discover", "tools/list"].contains(&message["method"].as_str().unwrap());
-            prop_assert!(!lost || ours, "the server never heard {}", message);
+            let ours = ["ping", "server/discover", "tools/list", "notifications/cancelled"];
+            let ours = message["method"].as_str().is_some_and(|method| ours.contains(&method));
+            prop_assert!(!lost || ours || called_off(message) || failed, "the server never heard {}", message);
         }
         let own = server.heard.iter().filter(|message| is_own(message));
         prop_assert!(own.count() <= 1);
