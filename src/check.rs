@@ -14,7 +14,9 @@ use crate::report::{
     SCHEMA, State,
 };
 use crate::store::{Failure, Sealed, Store, now_ms};
+use crate::trust;
 use crate::work::{Decision, Work};
+use std::collections::BTreeSet;
 
 /// Looks at a plugin.
 pub fn look(plugin: &Plugin) -> Report {
@@ -37,6 +39,9 @@ fn notes(plugin: &Plugin) -> Vec<String> {
     if plugin.place.data_from == OWN_DATA {
         notes.push("no host says where its data is: name it with `--data` to see what the host sees".into());
     }
+    let whose: BTreeSet<String> =
+        plugin.environments.iter().flat_map(|e| trust::remarks(&plugin.place.data, &e.name)).collect();
+    notes.extend(whose);
     for name in ["site-packages", "venv"] {
         let path = plugin.place.data.join(name);
         if fs::is_directory(&path) && fs::link_target(&path).is_none() {

@@ -3,6 +3,7 @@
 //! Every kind has a code, an exit status and a sentence. They are API: `docs/errors.md` lists the
 //! table below and a test compares the two.
 
+use crate::credentials::redact;
 use std::fmt;
 
 /// What a caller may have to tell apart.
@@ -112,7 +113,8 @@ impl Kind {
     }
 }
 
-/// An error that a person can act on.
+/// An error that a person can act on. It takes credentials out of whatever it is told: what was found where something
+/// else was expected may be an address with a password.
 #[derive(Debug, Clone)]
 pub struct Error {
     /// What a caller may have to tell apart.
@@ -133,20 +135,20 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind` that says what was tried.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hint: None, class: None }
+        Self { kind, message: redact(&message.into()), causes: Vec::new(), hint: None, class: None }
     }
 
     /// Adds what came back.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(cause.to_string());
+        self.causes.push(redact(&cause.to_string()));
         self
     }
 
     /// Says what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(redact(&hint.into()));
         self
     }
 
@@ -201,3 +203,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_no_credentials_whatever_it_was_told() {
+        let text = "found `https://me:pw@h/s`";
+        let error = Error::new(Kind::Io, text).because(text).hint(text);
+        assert_eq!(error.sentence(), "found `https://****@h/s`: found `https://****@h/s`; found `https://****@h/s`");
+    }
+}

@@ -20,10 +20,10 @@ mod os;
 #[path = "fs_windows.rs"]
 mod os;
 
-pub use os::{HAS_LINKS, create_private_directory, link_directory, validator};
+pub use os::{HAS_LINKS, create_private_directory, link_directory, owner, user, validator};
 
 /// The largest manifest, lock or state file that is read, in bytes.
-pub const MAX_FILE: u64 = 64 * 1024 * 1024;
+pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// What tells that a file is still the one that was asked who it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -37,7 +37,7 @@ pub struct Validator {
 }
 
 fn failed(verb: &str, path: &Path, cause: &io::Error) -> Error {
-    Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(cause)
+    Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(os::explain(cause))
 }
 
 /// Reads a regular file of at most [`MAX_FILE`] bytes; `None` when there is none.
@@ -150,7 +150,7 @@ fn write_all(file: &mut File, path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// A parent cannot be written, or the name is taken by a file.
 pub fn create_directory(path: &Path) -> Result<()> {
-    fault::point("create", path).and_then(|()| fs::create_dir_all(path)).map_err(|e| failed("create", path, &e))
+    fault::point("create", path).and_then(|()| os::create_directories(path)).map_err(|e| failed("create", path, &e))
 }
 
 /// Creates a directory with a name that nobody had before, at the address where it will stay.
@@ -163,22 +163,22 @@ pub fn create_unique_directory(parent: &Path, prefix: &str) -> Result<PathBuf> {
     directory.map(tempfile::TempDir::keep).map_err(|e| failed("create a directory in", parent, &e))
 }
 
-/// Opens a file for reading and writing, creating it when it is not there, never emptying it.
+/// Opens a file of ours for reading and writing, creating it when it is not there, never emptying it.
 ///
 /// # Errors
-/// The file cannot be opened or created.
+/// The file cannot be opened or created, or its name is a link's.
 pub fn open_or_create(path: &Path) -> Result<File> {
-    let mut options = File::options();
+    let mut options = os::our_own();
     options.read(true).write(true).create(true).truncate(false);
     fault::point("open", path).and_then(|()| options.open(path)).map_err(|e| failed("open", path, &e))
 }
 
-/// Opens a file that exists for reading and writing, changing nothing; `None` when there is none.
+/// Opens a file of ours that exists for reading and writing, changing nothing; `None` when there is none.
 ///
 /// # Errors
-/// It is there and cannot be opened.
+/// It is there and cannot be opened, or its name is a link's.
 pub fn open_existing(path: &Path) -> Result<Option<File>> {
-    match File::options().read(true).write(true).open(path) {
+    match os::our_own().read(true).write(true).open(path) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(failed("open", path, &e)),
@@ -195,12 +195,13 @@ pub fn open(path: &Path) -> Option<File> {
     os::open_without_waiting(path).ok()
 }
 
-/// Creates a file, or empties the one that is there.
+/// Creates a file of ours, or empties the one that is there.
 ///
 /// # Errors
-/// The file cannot be created.
+/// The file cannot be created, or its name is a link's or a fifo's.
 pub fn create(path: &Path) -> Result<File> {
-    fault::point("create", path).and_then(|()| File::create(path)).map_err(|e| failed("create", path, &e))
+    let create = || os::our_own().write(true).create(true).truncate(true).open(path);
+    fault::point("create", path).and_then(|()| create()).map_err(|e| failed("create", path, &e))
 }
 
 /// Creates a file that must not exist, for appending.

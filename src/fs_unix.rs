@@ -4,7 +4,7 @@
 
 use super::Validator;
 use crate::fault;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -15,6 +15,44 @@ pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
     // Not through std, whose C library asks the kernel twice to close the file on `exec`.
     let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?;
     Ok(File::from(file))
+}
+
+/// How files of our own are opened. A link that somebody put in the place of one is not followed, lest what it leads to
+/// be emptied or created, and a fifo is not waited for.
+pub(super) fn our_own() -> OpenOptions {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    options
+}
+
+/// What came back, in words of ours where the system's say little.
+pub(super) fn explain(cause: &io::Error) -> String {
+    use rustix::io::Errno;
+    match Errno::from_io_error(cause) {
+        Some(Errno::LOOP) => "a symbolic link is in the way, which is not followed".into(),
+        Some(Errno::NXIO) => "it is a fifo or a device".into(),
+        _ => cause.to_string(),
+    }
+}
+
+/// Creates a directory and its parents, which not everybody may write whatever the user's mask says: what is in them
+/// is started.
+pub(super) fn create_directories(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o775).create(path)
+}
+
+/// To whom a directory itself belongs, no link followed, and whether everybody may write in it.
+pub fn owner(path: &Path) -> Option<(u32, bool)> {
+    let m = std::fs::symlink_metadata(path).ok()?;
+    Some((m.uid(), m.is_dir() && m.mode() & 0o002 != 0))
+}
+
+/// The user that runs this.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// Whether directories can be linked.

@@ -4,7 +4,7 @@
 
 use super::Validator;
 use crate::fault;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -15,6 +15,31 @@ const OPEN_ELSEWHERE: [i32; 2] = [5, 32];
 /// Opens for reading.
 pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
     File::open(path)
+}
+
+/// How files of our own are opened: to make links needs a privilege.
+pub(super) fn our_own() -> OpenOptions {
+    File::options()
+}
+
+/// What came back.
+pub(super) fn explain(cause: &io::Error) -> String {
+    cause.to_string()
+}
+
+/// Creates a directory and its parents; who may write there is inherited.
+pub(super) fn create_directories(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}
+
+/// Access is by lists, not by owner: there is nothing to say.
+pub fn owner(_path: &Path) -> Option<(u32, bool)> {
+    None
+}
+
+/// Nobody has a number.
+pub fn user() -> u32 {
+    0
 }
 
 /// Whether directories can be linked.

@@ -76,6 +76,9 @@ fn remove(generation: &Generation) -> Result<Option<u64>> {
 
 /// Removes what is known of servers in generations that are gone.
 fn forget_servers(store: &Store) -> Result<()> {
+    if !fs::is_own_directory(&store.servers()) {
+        return Ok(());
+    }
     let known = fs::names(&store.servers()).into_iter().filter_map(|name| store.generation(&name));
     let mut gone = known.filter(|generation| !fs::is_own_directory(generation.directory()));
     gone.try_for_each(|generation| fs::remove_tree(&generation.servers()))

@@ -24,18 +24,19 @@
 //!
 //! A module uses only modules above it in the list below; a test holds them to it.
 
+pub mod credentials;
 pub mod error;
 pub mod fault;
 pub mod output;
 pub mod fs;
 pub mod lock;
+pub mod trust;
 pub mod threads;
 pub mod process;
 pub mod nearest;
 pub mod toml_text;
 pub mod toml_section;
 pub mod version;
-pub mod credentials;
 pub mod requirement_text;
 pub mod requirement_line;
 pub mod requirements;

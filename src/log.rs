@@ -34,7 +34,7 @@ impl Log {
     /// The directory cannot be written.
     pub fn create(directory: &Path, live: bool) -> Result<Self> {
         fs::create_directory(directory)?;
-        let names = fs::names(directory);
+        let names: Vec<String> = fs::names(directory).into_iter().filter(|name| is_a_logs(name)).collect();
         for old in names.iter().take(names.len().saturating_sub(KEPT - 1)) {
             fs::remove_file(&directory.join(old))?;
         }
@@ -131,6 +131,13 @@ impl Log {
         self.flush();
         &self.tail
     }
+}
+
+/// Whether a name is one that [`Log::create`] gives: nothing else that may lie there is removed.
+fn is_a_logs(name: &str) -> bool {
+    let numbers = name.strip_suffix(".log").and_then(|stem| stem.split_once('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(time, process)| is_number(time) && is_number(process))
 }
 
 /// A line as a terminal would have left it: without what steers the terminal, and of what was

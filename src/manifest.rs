@@ -4,6 +4,7 @@
 //! what to install, the earlier it stands.
 
 use crate::config::Settings;
+use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::{Part, Request, SCHEMA};
 use crate::fs;
@@ -314,9 +315,9 @@ fn locked_packages(source: &Source) -> Vec<Item> {
         if line.starts_with('[') {
             in_package = matches!(line.trim_end(), "[[package]]" | "[[packages]]");
         } else if let Some(name) = quoted(line, "name = ").filter(|_| in_package) {
-            items.push(Item { file: source.label.clone(), line: number + 1, text: name.to_owned() });
+            items.push(Item { file: source.label.clone(), line: number + 1, text: redact(name) });
         } else if let (true, Some(version), Some(last)) = (in_package, quoted(line, "version = "), items.last_mut()) {
-            last.text = format!("{}=={version}", last.text);
+            last.text = format!("{}=={}", last.text, redact(version));
         }
     }
     items
@@ -324,4 +325,16 @@ fn locked_packages(source: &Source) -> Vec<Item> {
 
 fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     line.strip_prefix(key)?.strip_prefix('"')?.split('"').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_lock_says_is_shown_without_credentials() {
+        let bytes = b"[[package]]\nname = \"https://me:pw@h/s\"\nversion = \"https://me:pw@h/s\"\n".to_vec();
+        let items = locked_packages(&Source { label: "uv.lock".into(), bytes });
+        assert_eq!(items[0].text, "https://****@h/s==https://****@h/s");
+    }
 }

@@ -7,7 +7,7 @@
 //!
 //! Where there is nothing in the air there is no directory.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::store::Store;
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,10 @@ impl News {
 
     /// Whether the user has not been told of this failure yet; from now on he has.
     pub fn is_new_failure(&self, store: &Store, request: &str, error: &Error) -> bool {
+        if error.kind == Kind::DataUnusable {
+            // Not there, if it is somebody else's, or the plugin's.
+            return true;
+        }
         let code = error.class.unwrap_or(error.kind.info().code);
         let told = Piece { about: format!("{request} {code}") };
         if self.told.as_ref() == Some(&told) {

@@ -27,9 +27,18 @@ pub fn data(text: &str) {
 /// The value cannot be written as JSON.
 pub fn json<T: Serialize>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value).map_err(|e| Error::new(Kind::Io, "write JSON").because(e))?;
-    data(&text);
+    data(&escaped(&text));
     data("\n");
     Ok(())
+}
+
+/// JSON text in which what steers a terminal is written as an escape: JSON itself escapes only half of that.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) { escaped.push_str(&format!("\\u{:04x}", u32::from(c))) } else { escaped.push(c) }
+    }
+    escaped
 }
 
 /// Whether standard output is a terminal whose user did not ask for plain text.
@@ -37,11 +46,12 @@ pub fn colour() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// Whether a character steers a terminal. The last two ranges turn the direction of writing around.
+fn steers(c: char) -> bool {
+    (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The text without characters that steer a terminal: names in manifests and paths come from strangers.
 pub fn harmless(text: &str) -> String {
-    // The last two ranges turn the direction of writing around.
-    let steers = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
 }

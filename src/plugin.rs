@@ -7,6 +7,8 @@ use crate::config::{self, Config, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::manifest::{self, Manifest, Project, join};
+use crate::output::harmless;
+use crate::toml_text::MAX_BYTES;
 use serde_json::Value;
 use std::path::{Component, Path, PathBuf};
 
@@ -116,6 +118,11 @@ fn variable(names: &[&'static str], skipped: &mut Vec<String>) -> Option<(PathBu
             skipped.push(format!("{name}={} was not expanded by the host", value.to_string_lossy()));
             continue;
         }
+        // From where it would be seen is the user's project.
+        if !Path::new(&value).is_absolute() {
+            skipped.push(format!("{name}={} is no full path", value.to_string_lossy()));
+            continue;
+        }
         return Some((PathBuf::from(value), name));
     }
     None
@@ -186,7 +193,8 @@ impl Plugin {
         }
         let fallback = || root.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = described.as_ref().and_then(|d| d["name"].as_str().map(str::to_owned)).unwrap_or_else(fallback);
-        Ok(Self { name, place, config, servers, environments })
+        // Clients and terminals show it.
+        Ok(Self { name: harmless(&name), place, config, servers, environments })
     }
 
     /// The environment that a command is to run in: the named one, or the one whose manifest is nearest
@@ -227,6 +235,10 @@ fn not_a_plugin(root: &Path) -> Error {
 
 fn read_json(path: &Path) -> Result<Option<Value>> {
     let Some(bytes) = fs::read_optional(path)? else { return Ok(None) };
+    if bytes.len() > MAX_BYTES {
+        let error = Error::new(Kind::Io, format!("read `{}`", path.display()));
+        return Err(error.because(format!("{} bytes, and at most {MAX_BYTES} are read", bytes.len())));
+    }
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     // The host refuses such a plugin by itself and says so; here the file only tells names.
     Ok(serde_json::from_slice(text).ok())

@@ -4,6 +4,7 @@ use crate::fingerprint::{Identity, Request};
 use crate::generation::{Inputs, Receipt};
 use crate::requirements::Item;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -74,23 +75,37 @@ impl fmt::Display for Reason {
     }
 }
 
+/// How many changes a person reads.
+const MOST: usize = 100;
+
 /// What changed between the inputs of a generation and those of now, one sentence each.
 pub fn changes(old: &Inputs, request: &Request, items: &[Item]) -> Vec<String> {
     let mut changes = Vec::new();
-    for item in items.iter().filter(|item| !stands_in(item, &old.items)) {
+    let (now, then) = (in_a_set(items), in_a_set(&old.items));
+    for item in items.iter().filter(|item| !then.contains(&named(item))) {
         changes.push(format!("`{}` changed: line {} `{}` is new", item.file, item.line, item.text));
     }
-    for item in old.items.iter().filter(|item| !stands_in(item, items)) {
+    for item in old.items.iter().filter(|item| !now.contains(&named(item))) {
         changes.push(format!("`{}` changed: `{}` is gone", item.file, item.text));
     }
     let explained = !changes.is_empty();
     changes.extend(parts_changed(&old.request, request, explained));
     changes.extend(choices_changed(&old.request, request));
+    let more = changes.len().saturating_sub(MOST);
+    if more > 0 {
+        changes.truncate(MOST);
+        changes.push(format!("and {more} more changes"));
+    }
     changes
 }
 
-fn stands_in(item: &Item, items: &[Item]) -> bool {
-    items.iter().any(|other| other.file == item.file && other.text == item.text)
+/// What makes an item the same as another one, wherever it stands in the file.
+fn named(item: &Item) -> (&str, &str) {
+    (&item.file, &item.text)
+}
+
+fn in_a_set(items: &[Item]) -> BTreeSet<(&str, &str)> {
+    items.iter().map(named).collect()
 }
 
 fn parts_changed(old: &Request, new: &Request, explained: bool) -> Vec<String> {

@@ -250,9 +250,19 @@ pub(crate) fn is_prefixed(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
-/// The text as it may be shown: on one line, without credentials.
+/// The text as it may be shown: on one line that a person can read, without credentials.
 pub(crate) fn shown(text: &str) -> String {
-    redact(&collapsed(text))
+    shortened(redact(&collapsed(text)))
+}
+
+/// As much of a text as a person reads.
+pub(crate) fn shortened(mut text: String) -> String {
+    const LONGEST: usize = 1_000;
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// The words of a text, with one space between them.
@@ -276,6 +286,7 @@ mod tests {
         assert_eq!(shown("  a  >= 1 ;\tpython_version<'3'  "), "a >= 1 ; python_version<'3'");
         assert_eq!(shown("--index-url https://${HOST}/simple"), "--index-url https://${HOST}/simple");
         assert_eq!(shown("-i https://me:pw@h/s"), "-i https://****@h/s");
+        assert_eq!(shown(&"é".repeat(1_001)), "é".repeat(1_000) + "…");
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! pip's requirements files: what they include, and what their lines ask for.
 
-use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::requirement_line::{Flag, Line, Named, is_prefixed, local_place, shown};
+use crate::requirement_line::{Flag, Line, Named, is_prefixed, local_place, shortened, shown};
 use crate::requirement_text::{each_joined_line, without_comment};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
@@ -12,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// The largest number of files that one requirements file may reach.
 const MAX_FILES: usize = 1_000;
+/// The largest number of lines in all of them, continuation lines joined.
+const MAX_LINES: usize = 100_000;
 
 /// A file whose content decides what is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,14 +60,23 @@ pub struct Facts {
 ///
 /// # Errors
 /// `ManifestInvalid`, when a `-r` or `-c` names a file that is missing, unreadable, outside `root`, a URL, or known
-/// only to the environment (`${VAR}`), and when there are more than 1,000 files.
+/// only to the environment (`${VAR}`), and when there are more files, lines or bytes
+/// than anybody writes.
 pub fn read_closure(root: &Path, label: &str, first: Vec<u8>) -> Result<Closure> {
     let reader = Reader { root, resolved_root: OnceCell::new() };
     let mut seen = BTreeSet::from([label.to_owned()]);
     let mut sources = vec![Source { label: label.to_owned(), bytes: first }];
+    let mut left = fs::MAX_FILE;
+    let mut lines = 0;
     let mut next = 0;
     while let Some(source) = sources.get(next) {
-        for include in includes(source) {
+        let (includes, of_this) = includes(source);
+        lines += of_this;
+        if lines > MAX_LINES {
+            let error = Error::new(Kind::ManifestInvalid, format!("read `{}`", source.label));
+            return Err(error.because(format!("more than {MAX_LINES} lines in all")));
+        }
+        for include in includes {
             let target = include.target()?;
             if !seen.insert(target.clone()) {
                 continue;
@@ -75,6 +85,14 @@ pub fn read_closure(root: &Path, label: &str, first: Vec<u8>) -> Result<Closure>
                 return Err(include.refused(&target, &format!("more than {MAX_FILES} files"), "include fewer files"));
             }
             let bytes = reader.read(&include, &target)?;
+            let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+                return Err(include.refused(
+                    &target,
+                    &format!("more than {} bytes in all", fs::MAX_FILE),
+                    "include less",
+                ));
+            };
+            left = rest;
             sources.push(Source { label: target, bytes });
         }
         next += 1;
@@ -113,22 +131,21 @@ impl Include {
     /// The label of the file that is named; pip and uv both take the path relative to the including file.
     fn target(&self) -> Result<String> {
         let path = if cfg!(windows) { self.path.replace('\\', "/") } else { self.path.clone() };
-        let shown = redact(&path);
         if path.is_empty() {
             return Err(self.refused(&self.file, "expected a path after the option", "name a file of the plugin"));
         }
         if path.contains("${") {
             let hint = "write the path out, relative to the file that names it";
-            return Err(self.refused(&shown, "expected a path without environment variables", hint));
+            return Err(self.refused(&path, "expected a path without environment variables", hint));
         }
         if path.contains("://") || ["file:", "http:", "https:"].iter().any(|scheme| is_prefixed(&path, scheme)) {
             let hint = "ship the file in the plugin: what a URL serves can change unseen";
-            return Err(self.refused(&shown, "expected a path, found a URL", hint));
+            return Err(self.refused(&path, "expected a path, found a URL", hint));
         }
         let is_absolute = path.starts_with('/') || path.as_bytes().get(1) == Some(&b':');
         let directory = self.file.rsplit_once('/').map_or("", |(directory, _)| directory);
         let inside = if is_absolute { None } else { normalised(directory, &path) };
-        inside.ok_or_else(|| self.outside(&shown))
+        inside.ok_or_else(|| self.outside(&path))
     }
 
     fn outside(&self, target: &str) -> Error {
@@ -136,7 +153,7 @@ impl Include {
     }
 
     fn refused(&self, target: &str, cause: &str, hint: &str) -> Error {
-        Error::new(Kind::ManifestInvalid, format!("read `{target}`"))
+        Error::new(Kind::ManifestInvalid, format!("read `{}`", shortened(target.to_owned())))
             .because(format!("named by `{}` in `{}` line {}", self.text, self.file, self.line))
             .because(cause)
             .hint(hint)
@@ -156,15 +173,18 @@ fn normalised(directory: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The `-r` and `-c` of a file. This runs on every start, so only lines that can be one are taken apart.
-fn includes(source: &Source) -> Vec<Include> {
+/// The `-r` and `-c` of a file, and the number of its lines. This runs on every start, so only lines that can be one are
+/// taken apart.
+fn includes(source: &Source) -> (Vec<Include>, usize) {
     let mut found = Vec::new();
+    let mut lines = 0;
     each_joined_line(&source.bytes, &mut |line, text| {
+        lines += 1;
         if may_include(text) {
             found.extend(includes_of(&source.label, line, without_comment(text)));
         }
     });
-    found
+    (found, lines)
 }
 
 fn may_include(line: &str) -> bool {
@@ -223,7 +243,7 @@ impl Closure {
 
     /// The labels that are reached by `-c` alone. As in pip, a `-r` in a constraint file names requirements.
     fn constraints(&self) -> BTreeSet<String> {
-        let includes: Vec<Include> = self.sources.iter().flat_map(includes).collect();
+        let includes: Vec<Include> = self.sources.iter().flat_map(|source| includes(source).0).collect();
         let reached = |by_constraint: bool| {
             let chosen = includes.iter().filter(move |include| include.is_constraint == by_constraint);
             chosen.filter_map(|include| include.target().ok()).collect::<BTreeSet<_>>()

@@ -6,14 +6,20 @@ use toml::Table;
 /// The deepest nesting that is read, in levels of brackets, braces and dots of keys together.
 const MAX_DEPTH: usize = 200;
 
+/// The longest text that is parsed as a whole, in bytes: in memory it is up to 70 times as large.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
 /// Parses a TOML document; `label` names it in messages.
 ///
 /// # Errors
-/// `kind`, when the bytes are no UTF-8 (a byte order mark is accepted), no TOML 1.1, or nested deeper than any
-/// file that a person wrote.
+/// `kind`, when the bytes are no UTF-8 (a byte order mark is accepted), no TOML 1.1, or longer or nested deeper than
+/// any file that a person wrote.
 pub fn parse(label: &str, bytes: &[u8], kind: Kind) -> Result<Table> {
-    let text = decode(label, bytes, kind)?;
     let failed = |cause: String| Error::new(kind, format!("read `{label}`")).because(cause);
+    if bytes.len() > MAX_BYTES {
+        return Err(failed(format!("{} bytes, and at most {MAX_BYTES} are read", bytes.len())));
+    }
+    let text = decode(label, bytes, kind)?;
     if let Some(offset) = too_deep(text) {
         return Err(failed(at(text, offset, &format!("expected at most {MAX_DEPTH} levels of nesting"))));
     }

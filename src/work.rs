@@ -10,6 +10,7 @@ use crate::manifest::Manifest;
 use crate::plugin::{Environment, MAIN, Plugin, data_inside};
 use crate::reason::{InterpreterState, Reason, misfit};
 use crate::store::{Failure, Sealed, Store};
+use crate::trust;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
@@ -48,8 +49,9 @@ impl<'a> Work<'a> {
     /// Begins work on an environment.
     ///
     /// # Errors
-    /// Its manifest cannot be read.
+    /// Its manifest cannot be read, or its data is somebody else's.
     pub fn new(plugin: &'a Plugin, environment: &'a Environment) -> Result<Self> {
+        trust::check(&plugin.place.data, &environment.name)?;
         let manifest = environment.manifest.as_ref().map_err(Error::clone)?;
         let store = Store::new(&plugin.place.data, &environment.name);
         Ok(Self { plugin, environment, manifest, request: manifest.request(), store, asked: RefCell::new(None) })

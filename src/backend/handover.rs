@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::generation::Generation;
 use crate::manifest::{Format, Manifest, join};
+use crate::requirement_line::shown;
 use crate::requirements::{Raw, Source, each_raw_line};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -93,7 +94,7 @@ pub fn remarks(root: &Path, manifest: &Manifest) -> Vec<String> {
         each_raw_line(source, &mut |line| {
             if let Some(Local::Plugin) = line.local.map(|place| local(root, manifest, source, place)) {
                 let what = "the plugin itself is never installed: it runs from its source, so this line does nothing";
-                remarks.push(format!("`{}` line {} `{}`: {what}", source.label, line.number, line.text));
+                remarks.push(format!("`{}` line {} `{}`: {what}", source.label, line.number, shown(line.text)));
             }
         });
     }

@@ -7,6 +7,7 @@
 use super::desk::Desk;
 use super::lists::Lists;
 use super::message::{self, Id, Line, Message, parse, request_id};
+use crate::output::harmless;
 use crate::snapshot::{List, Snapshot};
 use serde_json::value::RawValue;
 use std::time::{Duration, Instant};
@@ -205,6 +206,8 @@ impl Exchange {
 
     /// There will be no server, for this reason, until somebody tries again.
     pub fn fail(&mut self, why: &str, out: &mut Out) {
+        // An installer's words may be in it, and a client shows them on a terminal.
+        let why = &harmless(why);
         match self.phase {
             Phase::Desk | Phase::Greeting => {
                 self.phase = Phase::Desk;

@@ -10,6 +10,7 @@ mod conformance;
 mod doors;
 mod fixtures;
 mod go_between;
+mod hostile;
 mod repository;
 mod entry_points;
 mod errors;
