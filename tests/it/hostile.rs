@@ -214,7 +214,7 @@ fn state(world: &World, name: &str) -> std::path::PathBuf {
 
 /// Builds, serves, sweeps and looks with something strange in the place of a file of ours, and removes it again.
 #[track_caller]
-fn lives_with(world: &World, name: &str, put: impl Fn(&Path)) {
+fn lives_with(world: &World, name: &str, what: &str, put: impl Fn(&Path)) {
     let path = state(world, name);
     let _ = fs::remove_file(&path);
     put(&path);
@@ -222,7 +222,8 @@ fn lives_with(world: &World, name: &str, put: impl Fn(&Path)) {
     let needed = NEEDED.contains(&name);
     world.plugin.command(["--check"]).run();
     assert!(says("1.0") || needed, "{name}: the old one");
-    world.needs("alpha==2.0");
+    // Each time another one, since the one before fits still.
+    world.needs(&format!("alpha==2.0 # {name} {what}"));
     let hook = world.plugin.hook();
     hook.ok().stderr_is("");
     assert!(says("2.0") || (needed && hook.stdout.contains(name)), "{name}: the new one; {hook}");
@@ -241,8 +242,8 @@ fn a_link_in_the_place_of_a_file_of_ours_is_not_followed_to_write() {
     fs::write(&victim, "precious\n").unwrap();
     let before = Tree::of(&world.plugin.project);
     for name in STATE {
-        lives_with(&world, name, |path| symlink(&victim, path).unwrap());
-        lives_with(&world, name, |path| symlink(victim.with_file_name("nothing"), path).unwrap());
+        lives_with(&world, name, "a link", |path| symlink(&victim, path).unwrap());
+        lives_with(&world, name, "a dangling link", |path| symlink(victim.with_file_name("nothing"), path).unwrap());
         assert_same(&before, &Tree::of(&world.plugin.project));
     }
 }
@@ -252,8 +253,8 @@ fn a_fifo_or_a_directory_in_the_place_of_a_file_of_ours_stops_nobody_for_ever() 
     let world = World::new(Installer::Uv);
     world.built();
     for name in STATE {
-        lives_with(&world, name, fifo);
-        lives_with(&world, name, |path| fs::create_dir(path).unwrap());
+        lives_with(&world, name, "a fifo", fifo);
+        lives_with(&world, name, "a directory", |path| fs::create_dir(path).unwrap());
     }
 }
 
