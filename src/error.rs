@@ -67,7 +67,12 @@ pub const KINDS: &[KindInfo] = &[
     row(Kind::Io, "io", 1, "A file or directory could not be read, written, renamed or removed."),
     row(Kind::Usage, "usage", 2, "The command line has an unknown command or flag, or lacks a value."),
     row(Kind::NoPlugin, "no-plugin", 3, "No plugin directory was found, or no place to keep its data."),
-    row(Kind::DataUnusable, "data-unusable", 4, "The data directory cannot be written, or lies inside the plugin."),
+    row(
+        Kind::DataUnusable,
+        "data-unusable",
+        4,
+        "The data directory cannot be written, lies inside the plugin, or belongs to another user.",
+    ),
     row(Kind::ConfigInvalid, "config-invalid", 5, "`plugdeps.toml` or `[tool.plugdeps]` has a mistake."),
     row(
         Kind::ManifestInvalid,

@@ -60,7 +60,7 @@ impl Project {
     /// The file is there and cannot be read.
     pub fn look(root: &Path, directory: &str) -> Result<Self> {
         let label = join(directory, "pyproject.toml");
-        let bytes = fs::read_optional(&root.join(&label))?;
+        let bytes = fs::read_optional(&root.join(&label)).map_err(as_manifest_error)?;
         let parsed = bytes.map(|bytes| Pyproject::parse(&label, &bytes));
         Ok(Self { label, parsed })
     }

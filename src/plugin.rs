@@ -185,7 +185,8 @@ impl Plugin {
         let described = read_json(&root.join(".claude-plugin/plugin.json"))?;
         let servers = servers(root, described.as_ref())?;
         let project = Project::look(root, "")?;
-        let file = fs::read_optional(&root.join(config::FILE))?;
+        let file = fs::read_optional(&root.join(config::FILE));
+        let file = file.map_err(|error| Error { kind: Kind::ConfigInvalid, ..error })?;
         let config = Config::read(file.as_deref(), project.get().and_then(|p| p.plugdeps()))?;
         let environments = environments(root, &config, &servers, project);
         if described.is_none() && servers.is_empty() && environments.is_empty() {

@@ -51,8 +51,8 @@ fn fifo(path: &Path) {
 const READ: [(&str, i32); 7] = [
     (".mcp.json", 1),
     (".claude-plugin/plugin.json", 1),
-    ("plugdeps.toml", 1),
-    ("pyproject.toml", 1),
+    ("plugdeps.toml", 5),
+    ("pyproject.toml", 6),
     ("requirements.txt", 6),
     ("pylock.toml", 6),
     ("uv.lock", 6),
