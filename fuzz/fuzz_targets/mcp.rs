@@ -1,6 +1,6 @@
 //! A conversation, one event a line: `c…` and `s…` are lines of client and server, `u` and `d` a server that comes and
-//! goes, `f` a failure, `t5` time that passes, `p` what is no conversation. The first line says whether the server is
-//! about to come (`R`), the second is what is known of it.
+//! goes, `f` a failure, `h` another attempt, `t5` time that passes, `p` what is no conversation. The first line says
+//! whether the server is about to come (`R`), the second is what is known of it.
 //!
 //! However they come: each request of the client is answered at most once, and what we say is one line of JSON.
 #![no_main]
@@ -55,7 +55,8 @@ impl Talk {
             b's' if self.server_is_there && self.may_say(&line) => self.server_says(&line),
             b'u' if !self.server_is_there => {
                 self.server_is_there = true;
-                self.act(None, Exchange::server_up);
+                let now = self.now;
+                self.act(None, |exchange, out| exchange.server_up(now, out));
             }
             // The end of one that had answered is the end of the session.
             b'd' if self.server_is_there => {
@@ -69,6 +70,7 @@ impl Talk {
                 self.act(None, |exchange, out| exchange.fail("it \"failed\"\n", out));
                 return at_desk;
             }
+            b'h' if !self.server_is_there => self.exchange.hope(),
             b't' => self.time_passes(rest),
             b'p' if !self.exchange.has_begun() => self.act(None, Exchange::be_plain),
             _ => {}
