@@ -70,5 +70,5 @@ fn look(plugin: &Plugin, store: &Store) {
     for sealed in store.sealed() {
         let _ = (work.is_settled(&sealed), key.snapshot(&sealed.generation), key.failed(&sealed.generation));
     }
-    let _ = (News::look(store), plugdeps::provision::is_at_hand(&work));
+    let _ = (News::look(store), plugdeps::provision::at_hand(&work));
 }
