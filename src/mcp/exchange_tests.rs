@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 /// A server that answers at once, and remembers what it heard.
 struct Server {
     tools: Vec<&'static str>,
+    /// Whether it asks the client before it answers the greeting.
+    asks_first: bool,
     heard: Vec<Value>,
     says: VecDeque<Value>,
 }
@@ -20,7 +22,7 @@ fn tools(names: &[&str]) -> Value {
 
 impl Server {
     fn new(tools: &[&'static str]) -> Self {
-        Self { tools: tools.to_vec(), heard: Vec::new(), says: VecDeque::new() }
+        Self { tools: tools.to_vec(), asks_first: false, heard: Vec::new(), says: VecDeque::new() }
     }
 
     fn hear(&mut self, message: Value) {
@@ -30,6 +32,9 @@ impl Server {
                 self.says.push_back(Value::Array(answers));
             }
             one => {
+                if self.asks_first && one["method"] == "initialize" {
+                    self.says.push_back(request("s", "ping", json!({})));
+                }
                 if one["method"] == "tools/call" {
                     self.says.push_back(notification("notifications/message", one["params"].clone()));
                     self.says.push_back(request(format!("s{}", one["id"]), "roots/list", json!({})));
@@ -70,6 +75,13 @@ struct Play {
     seen: Vec<Value>,
     /// What the client has yet to answer the server.
     replies: VecDeque<Value>,
+    /// Whether servers ask the client before they answer its greeting.
+    asks_first: bool,
+    /// Whether the installation has failed, and nobody tries again.
+    failing: bool,
+    /// What may be refused for that reason.
+    refusable: Vec<Value>,
+    said: Vec<Value>,
     now: Instant,
 }
 
@@ -77,7 +89,17 @@ impl Play {
     fn new(snapshot: Option<Snapshot>) -> Self {
         let desk = Desk::new("p", snapshot);
         let exchange = Exchange::new(desk, false, Snapshot::of(String::new(), String::new()));
-        Self { exchange, server: None, seen: Vec::new(), replies: VecDeque::new(), now: Instant::now() }
+        Self {
+            exchange,
+            server: None,
+            seen: Vec::new(),
+            replies: VecDeque::new(),
+            asks_first: false,
+            failing: false,
+            refusable: Vec::new(),
+            said: Vec::new(),
+            now: Instant::now(),
+        }
     }
 
     fn act(&mut self, act: impl FnOnce(&mut Exchange, Instant, &mut Out)) {
@@ -98,12 +120,22 @@ impl Play {
     }
 
     fn client_says(&mut self, message: &Value) {
+        self.said.push(message.clone());
+        self.refusable.extend(self.failing.then(|| message.clone()));
         let line = format!("{message}\n");
         self.act(|exchange, now, out| exchange.from_client(line.as_bytes(), now, out));
     }
 
+    /// The installation fails: what waits is refused, and what comes.
+    fn fail(&mut self) {
+        self.failing = true;
+        self.refusable.extend(self.said.iter().cloned());
+        self.act(|exchange, _, out| exchange.fail("no way", out));
+    }
+
     fn server_comes(&mut self, tools: &[&'static str]) {
-        self.server = Some(Server::new(tools));
+        self.failing = false;
+        self.server = Some(Server { asks_first: self.asks_first, ..Server::new(tools) });
         self.act(|exchange, now, out| exchange.server_up(now, out));
     }
 
@@ -204,10 +236,18 @@ fn order() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Whom the client no longer waits for, or whom it was told that the installation failed.
-fn is_let_off(answer: &Value, all: &[Value], failed: bool, found: &[&Value]) -> bool {
-    let called_off = all.iter().any(|message| message["params"]["requestId"] == answer["id"]);
+fn is_let_off(answer: &Value, play: &Play, found: &[&Value]) -> bool {
+    let called_off = play.said.iter().any(|message| message["params"]["requestId"] == answer["id"]);
     let refused = |one: &Value| one["result"]["isError"] == true || one["error"]["message"] == "no way";
-    (called_off && found.is_empty()) || (failed && found.len() == 1 && refused(found[0]))
+    (called_off && found.is_empty()) || (is_refusable(answer, play) && found.len() == 1 && refused(found[0]))
+}
+
+/// Whether a request, or the answer to one, was there when there could be no server.
+fn is_refusable(message: &Value, play: &Play) -> bool {
+    let same = |other: &Value| !message["id"].is_null() && other["id"] == message["id"];
+    play.refusable
+        .iter()
+        .any(|other| other == message || same(other) || other.as_array().is_some_and(|all| all.iter().any(same)))
 }
 
 proptest! {
@@ -224,8 +264,8 @@ proptest! {
         all.iter().for_each(|message| direct.hear(message.clone()));
 
         let mut play = Play::new(known.map(snapshot_of));
+        play.asks_first = true;
         let mut left: VecDeque<&Value> = all.iter().collect();
-        let mut failed = false;
         for (step, what) in order.iter().enumerate() {
             if step >= comes && play.server.is_none() {
                 play.server_comes(&real);
@@ -233,10 +273,7 @@ proptest! {
             match what {
                 0 => drop(play.client_goes_on(&mut left)),
                 1 => drop(play.server_says()),
-                5 if play.server.is_none() => {
-                    failed = true;
-                    play.act(|exchange, _, out| exchange.fail("no way", out));
-                }
+                5 if play.server.is_none() => play.fail(),
                 6 => play.server_goes(),
                 5 => {}
                 seconds => play.time_passes(u64::from(*seconds) * 5),
@@ -252,7 +289,7 @@ proptest! {
         let again = request(99, "tools/list", json!({}));
         for answer in answers(direct.says.make_contiguous()) {
             let answers = play.answers_to(&answer["id"]);
-            if is_let_off(answer, &all, failed, &answers) {
+            if is_let_off(answer, &play, &answers) {
                 continue;
             }
             prop_assert_eq!(answers.len(), 1, "{} of {:?}", answer["id"].clone(), play.seen);
@@ -277,11 +314,11 @@ proptest! {
         }
 
         // What the server says by itself arrives as it was said, in its order, and is answered.
-        let server = play.server.unwrap();
+        let server = play.server.as_ref().unwrap();
         let by_itself = |message: &&Value| ["roots/list", "notifications/message"].iter().any(|m| message["method"] == *m);
         let meant = direct.says.iter().filter(by_itself).filter(|message| play.seen.contains(message));
         prop_assert!(play.seen.iter().filter(by_itself).eq(meant), "{:?}", play.seen);
-        for question in play.seen.iter().filter(|message| message["method"] == "roots/list") {
+        for question in play.seen.iter().filter(|message| message.get("id").is_some() && message.get("method").is_some()) {
             prop_assert!(answers(&server.heard).any(|reply| reply["id"] == question["id"]), "{}", question);
         }
 
@@ -296,7 +333,8 @@ proptest! {
             let lost = !heard.contains(&message);
             let ours = ["ping", "server/discover", "tools/list", "notifications/cancelled"];
             let ours = message["method"].as_str().is_some_and(|method| ours.contains(&method));
-            prop_assert!(!lost || ours || called_off(message) || failed, "the server never heard {}", message);
+            let excused = ours || called_off(message) || is_refusable(message, &play);
+            prop_assert!(!lost || excused, "the server never heard {}", message);
         }
         let own = server.heard.iter().filter(|message| is_own(message));
         prop_assert!(own.count() <= 1);
