@@ -141,9 +141,7 @@ impl Desk {
     }
 
     fn tell(&mut self, id: &Id, list: List, items: Items, out: &mut Vec<Line>) {
-        // A snapshot that somebody reformatted has line ends between its words, and a message is one line.
-        let texts: Vec<String> = items.iter().map(|item| item.get().replace(['\n', '\r'], " ")).collect();
-        out.push(message::result(id, &format!("{{\"{}\":[{}]}}", list.field(), texts.join(","))));
+        out.push(message::list(id, list, &items));
         *self.lists.of(list) = Some(items);
     }
 

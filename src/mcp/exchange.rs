@@ -154,7 +154,12 @@ impl Exchange {
         match parse(line) {
             Message::Request(id, call) => {
                 if let Some(list) = List::asked_by(&call.method) {
-                    self.lists.client_asks(id.clone(), list, call.params().cursor.is_none());
+                    let first_page = call.params().cursor.is_none();
+                    if let Some(items) = self.lists.fresh(list).filter(|_| first_page) {
+                        out.client.push(message::list(&id, list, items));
+                        return self.lists.client_heard(list);
+                    }
+                    self.lists.client_asks(id.clone(), list, first_page);
                 }
                 ids.push(id);
             }

@@ -392,6 +392,22 @@ fn a_client_that_asks_for_either_list_of_resources_has_heard_that_they_changed()
 }
 
 #[test]
+fn who_asks_because_a_list_changed_is_told_at_once_what_the_server_has_just_said() {
+    let mut play = Play::new(Some(snapshot_of(&["old"])));
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.client_says(&request(1, "tools/list", json!({})));
+    play.server_comes(&["new"]);
+    while play.server_says() {}
+    assert_eq!(play.told("notifications/tools/list_changed"), 1);
+    play.client_says(&request(2, "tools/list", json!({})));
+    assert_eq!(play.answers_to(&json!(2))[0]["result"]["tools"], tools(&["new"]));
+    assert!(!play.server.as_ref().unwrap().heard.iter().any(|message| message["id"] == 2));
+    // Once: from then on it is the server that is asked.
+    play.client_says(&request(3, "tools/list", json!({})));
+    assert!(play.server.as_ref().unwrap().heard.iter().any(|message| message["id"] == 3));
+}
+
+#[test]
 fn where_the_server_does_not_say_what_its_list_is_the_client_is_told_to_ask() {
     for answers in [true, false] {
         let mut play = Play::new(None);

@@ -124,12 +124,24 @@ impl Lists {
         self.own.push(Question { id, list, page, since: now, late: false });
     }
 
+    /// What the server has just said its list is, if the client asks for it because it was told that it changed. A
+    /// one-shot run's only turn begins a moment after that, and to ask the server once more may take too long.
+    pub fn fresh(&self, list: List) -> Option<&Items> {
+        let changed = self.corrections.iter().any(|correction| correction.list == list);
+        self.snapshot.lists.get(list).filter(|_| changed)
+    }
+
     /// The client asks the server: whatever it was told before is forgotten.
     pub fn client_asks(&mut self, id: Id, list: List, first_page: bool) {
+        self.client_heard(list);
+        self.asked.push((id, list, first_page));
+    }
+
+    /// The client need not be told of a list any more.
+    pub fn client_heard(&mut self, list: List) {
         *self.told.of(list) = None;
         // One notification stands for both lists of resources: who asks for either has heard it.
         self.corrections.retain(|correction| correction.list.changed() != list.changed());
-        self.asked.push((id, list, first_page));
     }
 
     /// Takes the answer to a request of ours; says whether a list is known now. `None`: it is none of ours.

@@ -1,5 +1,6 @@
 //! One message of the protocol: a line of JSON-RPC 2.0, read as far as a go-between must, otherwise left as it is.
 
+use crate::snapshot::List;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -145,6 +146,13 @@ pub fn request_id(text: &str) -> Option<Id> {
 /// The answer to a request: JSON text.
 pub fn result(id: &Id, result: &str) -> Line {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{result}}}\n", id.text()).into_bytes()
+}
+
+/// The answer to a request for a list.
+pub fn list(id: &Id, list: List, items: &[Box<RawValue>]) -> Line {
+    // A snapshot that somebody reformatted has line ends between its words, and a message is one line.
+    let texts: Vec<String> = items.iter().map(|item| item.get().replace(['\n', '\r'], " ")).collect();
+    result(id, &format!("{{\"{}\":[{}]}}", list.field(), texts.join(",")))
 }
 
 /// The answer to a request that cannot be served.
