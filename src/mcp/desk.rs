@@ -5,7 +5,7 @@ use crate::snapshot::{Items, LISTS, List, Lists, Snapshot};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// How long a list is held that may still come in time. The client waits 30 s and drops what comes later.
+/// How long one page of a list is held. The client waits 30 s for each and drops what comes later.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often the client hears what a call waits for.
 const PROGRESS: Duration = Duration::from_secs(2);
@@ -58,6 +58,8 @@ pub struct Desk {
     initialize: Option<Line>,
     initialized: Option<Line>,
     lists: Lists,
+    /// Lists of which the client may ask for the next page at any moment.
+    continued: Vec<List>,
     held: Vec<Held>,
     failed: Option<String>,
 }
@@ -69,6 +71,8 @@ pub struct Handover {
     pub initialized: Option<Line>,
     /// Lists that the client was told.
     pub told: Lists,
+    /// Lists of which it may ask for the next page at any moment.
+    pub continued: Vec<List>,
     /// Lines that were held, in the order in which they came.
     pub held: Vec<Line>,
 }
@@ -82,6 +86,7 @@ impl Desk {
             initialize: None,
             initialized: None,
             lists: Lists::default(),
+            continued: Vec::new(),
             held: Vec::new(),
             failed: None,
         }
@@ -136,8 +141,18 @@ impl Desk {
         let known = known.or_else(|| self.failed.as_ref().map(|_| Items::new()));
         match known {
             Some(items) if !later_page || self.failed.is_some() => self.tell(&id, list, items, out),
-            _ => self.hold(line, Wants::List(id, list), now),
+            _ => {
+                self.continued.retain(|other| *other != list);
+                self.hold(line, Wants::List(id, list), now);
+            }
         }
+    }
+
+    /// A client that asks for the next page goes on waiting; to one that does not, the list was empty.
+    fn put_off(&mut self, id: &Id, list: List, out: &mut Vec<Line>) {
+        out.push(message::empty_page(id, list));
+        *self.lists.of(list) = Some(Items::new());
+        self.continued.push(list);
     }
 
     fn tell(&mut self, id: &Id, list: List, items: Items, out: &mut Vec<Line>) {
@@ -195,9 +210,7 @@ impl Desk {
     pub fn tick(&mut self, doing: &dyn Fn() -> String, now: Instant, out: &mut Vec<Line>) {
         for held in std::mem::take(&mut self.held) {
             match held.wants {
-                Wants::List(id, list) if now.duration_since(held.since) >= PATIENCE => {
-                    self.tell(&id, list, Items::new(), out);
-                }
+                Wants::List(id, list) if now.duration_since(held.since) >= PATIENCE => self.put_off(&id, list, out),
                 _ => self.held.push(held),
             }
         }
@@ -237,10 +250,16 @@ impl Desk {
                 Wants::List(id, list) if able.get(list.capability()).is_none() => {
                     self.tell(&id, list, Items::new(), out);
                 }
+                Wants::List(_, list) => {
+                    // What it was told before is forgotten: the server answers.
+                    *self.lists.of(list) = None;
+                    handover.held.push(held.line);
+                }
                 _ => handover.held.push(held.line),
             }
         }
         handover.told = std::mem::take(&mut self.lists);
+        handover.continued = std::mem::take(&mut self.continued);
         handover
     }
 

@@ -108,7 +108,7 @@ impl Exchange {
         match (self.phase, self.proven) {
             (Phase::Plain, _) => self.server_is_there,
             (Phase::Open, Some(since)) => {
-                let busy = self.lists.is_comparing() || self.lists.is_correcting();
+                let busy = self.lists.is_comparing() || self.lists.is_correcting() || self.lists.is_continuing(now);
                 !busy && (now.duration_since(since) > LEARNING || self.lists.knows_all())
             }
             _ => false,
@@ -131,6 +131,8 @@ impl Exchange {
 
     /// Takes a line of the client.
     pub fn from_client(&mut self, line: &[u8], now: Instant, out: &mut Out) {
+        let first_page = message::from_the_start(line);
+        let line = first_page.as_deref().unwrap_or(line);
         let blank = line.trim_ascii().is_empty();
         if !self.begun && !blank && matches!(parse(line), Message::Other) {
             self.be_plain(out);
@@ -155,10 +157,6 @@ impl Exchange {
             Message::Request(id, call) => {
                 if let Some(list) = List::asked_by(&call.method) {
                     let first_page = call.params().cursor.is_none();
-                    if let Some(items) = self.lists.fresh(list).filter(|_| first_page) {
-                        out.client.push(message::list(&id, list, items));
-                        return self.lists.client_heard(list);
-                    }
                     self.lists.client_asks(id.clone(), list, first_page);
                 }
                 ids.push(id);
@@ -271,7 +269,7 @@ impl Exchange {
         self.prove(Some(result), now, out);
         let able = self.lists.snapshot.capabilities().unwrap_or_default();
         let handover = self.desk.hand_over(&able, &mut out.client);
-        self.lists.were_told(handover.told, &able, now);
+        self.lists.were_told(handover.told, handover.continued, &able, now);
         let lines = handover.initialized.iter().chain(&handover.held);
         lines.for_each(|line| self.pass_to_server(line, now, out));
     }

@@ -45,6 +45,8 @@ struct Question {
 pub struct Lists {
     /// What the client was told without the server.
     told: snapshot::Lists,
+    /// Of what the client may ask for the next page, which only we understand, and since when.
+    continued: Vec<(List, Instant)>,
     /// What the server is to be asked for as soon as the client has greeted it.
     to_ask: Vec<List>,
     own: Vec<Question>,
@@ -63,6 +65,7 @@ impl Lists {
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
             told: snapshot::Lists::default(),
+            continued: Vec::new(),
             to_ask: Vec::new(),
             own: Vec::new(),
             own_pages: snapshot::Lists::default(),
@@ -89,14 +92,20 @@ impl Lists {
         !(self.corrections.is_empty() && self.own.is_empty())
     }
 
+    /// Whether the client may yet ask for the next page of something: it does so at once or never.
+    pub fn is_continuing(&self, now: Instant) -> bool {
+        self.continued.iter().any(|(_, since)| now.duration_since(*since) < COMPARING)
+    }
+
     /// When the client is next told of a list that changed.
     pub fn next_correction(&self) -> Option<Instant> {
         self.corrections.iter().map(|correction| correction.next).min()
     }
 
-    /// The server is there, which can do this; the client was told that.
-    pub fn were_told(&mut self, told: snapshot::Lists, able: &Value, now: Instant) {
+    /// The server is there, which can do this; the client was told that, and may go on to ask for the next page of those.
+    pub fn were_told(&mut self, told: snapshot::Lists, continued: Vec<List>, able: &Value, now: Instant) {
         self.told = told;
+        self.continued = continued.into_iter().map(|list| (list, now)).collect();
         for list in LISTS {
             match self.told.get(list) {
                 Some(_) if able.get(list.capability()).is_some() => self.to_ask.push(list),
@@ -124,24 +133,13 @@ impl Lists {
         self.own.push(Question { id, list, page, since: now, late: false });
     }
 
-    /// What the server has just said its list is, if the client asks for it because it was told that it changed. A
-    /// one-shot run's only turn begins a moment after that, and to ask the server once more may take too long.
-    pub fn fresh(&self, list: List) -> Option<&Items> {
-        let changed = self.corrections.iter().any(|correction| correction.list == list);
-        self.snapshot.lists.get(list).filter(|_| changed)
-    }
-
     /// The client asks the server: whatever it was told before is forgotten.
     pub fn client_asks(&mut self, id: Id, list: List, first_page: bool) {
-        self.client_heard(list);
-        self.asked.push((id, list, first_page));
-    }
-
-    /// The client need not be told of a list any more.
-    pub fn client_heard(&mut self, list: List) {
         *self.told.of(list) = None;
+        self.continued.retain(|(other, _)| *other != list);
         // One notification stands for both lists of resources: who asks for either has heard it.
         self.corrections.retain(|correction| correction.list.changed() != list.changed());
+        self.asked.push((id, list, first_page));
     }
 
     /// Takes the answer to a request of ours; says whether a list is known now. `None`: it is none of ours.

@@ -2,8 +2,8 @@
 
 use crate::snapshot::List;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 /// A line with its end, as it was sent or will be.
 pub type Line = Vec<u8>;
@@ -153,6 +153,24 @@ pub fn list(id: &Id, list: List, items: &[Box<RawValue>]) -> Line {
     // A snapshot that somebody reformatted has line ends between its words, and a message is one line.
     let texts: Vec<String> = items.iter().map(|item| item.get().replace(['\n', '\r'], " ")).collect();
     result(id, &format!("{{\"{}\":[{}]}}", list.field(), texts.join(",")))
+}
+
+/// Where a list goes on of which nobody knows anything yet. A client that follows it waits as long as that takes.
+const CONTINUES: &str = "plugdeps-continues";
+
+/// An empty page of a list, and that it goes on.
+pub fn empty_page(id: &Id, list: List) -> Line {
+    result(id, &format!("{{\"{}\":[],\"nextCursor\":\"{CONTINUES}\"}}", list.field()))
+}
+
+/// The request for the first page, where a line asks for the one behind an [`empty_page`].
+pub fn from_the_start(line: &[u8]) -> Option<Line> {
+    // Nearly no line is one, and to understand each would be its whole cost.
+    std::str::from_utf8(line).ok().filter(|text| text.contains(CONTINUES))?;
+    let Message::Request(id, call) = parse(line) else { return None };
+    List::asked_by(&call.method)?;
+    let cursor: String = serde_json::from_str(call.params().cursor?.get()).ok()?;
+    (cursor == CONTINUES).then(|| request(&id, &call.method, &json!({})))
 }
 
 /// The answer to a request that cannot be served.
