@@ -77,6 +77,7 @@ pub fn build(
             // Somebody changed the manifests back between our starter's look and ours.
             return Ok(*sealed);
         }
+        log.hide(work.manifest.texts().iter().map(AsRef::as_ref));
         match build_once(&work, plan.take(), &mut log) {
             Ok(Some(sealed)) => {
                 finish(&work, &sealed, lock.as_ref(), &mut log);

@@ -1,6 +1,6 @@
 //! The log of one build: everything the installers say, credentials redacted, the last ten kept.
 
-use crate::credentials::redact;
+use crate::credentials::Known;
 use crate::error::Result;
 use crate::fs;
 use crate::output::harmless;
@@ -24,6 +24,7 @@ pub struct Log {
     shown: Vec<u8>,
     tail: String,
     live: bool,
+    secrets: Known,
 }
 
 impl Log {
@@ -41,7 +42,13 @@ impl Log {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let path = directory.join(format!("{now:015}-{}.log", std::process::id()));
         let file = fs::create_new(&path)?;
-        Ok(Self { path, file, line: Vec::new(), shown: Vec::new(), tail: String::new(), live })
+        let secrets = Known::in_environment();
+        Ok(Self { path, file, line: Vec::new(), shown: Vec::new(), tail: String::new(), live, secrets })
+    }
+
+    /// From now on the credentials in these texts are in the log nowhere, however an installer shows them.
+    pub fn hide<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) {
+        texts.into_iter().for_each(|text| self.secrets.learn_from(text));
     }
 
     /// Where it is.
@@ -87,7 +94,7 @@ impl Log {
         self.shown.extend_from_slice(bytes);
         let end = self.shown.iter().rposition(u8::is_ascii_whitespace).map_or(0, |last| last + 1);
         let whole: Vec<u8> = self.shown.drain(..end).collect();
-        let text = redact(&String::from_utf8_lossy(&whole));
+        let text = self.secrets.redact(&String::from_utf8_lossy(&whole));
         let text = if self.terminal() == Terminal::Live { text } else { harmless(&text) };
         // A terminal that is gone must not end a build.
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -95,7 +102,7 @@ impl Log {
 
     /// Writes what is left of an unfinished line.
     pub fn flush(&mut self) {
-        let line = redact(&plain(&String::from_utf8_lossy(&self.line)));
+        let line = self.secrets.redact(&plain(&String::from_utf8_lossy(&self.line)));
         self.line.clear();
         // A full disk ends the build in the installer; that its log is cut short is no further news.
         let _ = fs::append(&mut self.file, &self.path, line.as_bytes());

@@ -10,6 +10,7 @@ use crate::fingerprint::{Part, Request, SCHEMA};
 use crate::fs;
 use crate::pyproject::{DynamicDependencies, Pyproject};
 use crate::requirements::{self, Closure, Item, Source};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// How a manifest is written, and so how it is installed.
@@ -291,6 +292,13 @@ impl Manifest {
     /// The requirements files it is made of, or the lock.
     pub fn sources(&self) -> &[Source] {
         &self.closure.sources
+    }
+
+    /// The text of every file that it is made of, credentials and all.
+    pub fn texts(&self) -> Vec<Cow<'_, str>> {
+        let project = self.project.iter().map(Pyproject::text);
+        let sources = self.closure.sources.iter().map(|source| source.bytes.as_slice());
+        sources.chain(project).map(String::from_utf8_lossy).collect()
     }
 
     /// What it asks for, one entry each, for a person to compare.

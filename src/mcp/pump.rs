@@ -2,7 +2,7 @@
 
 use super::exchange::{Exchange, Out};
 use super::outlet::Outlet;
-use crate::credentials::redact;
+use crate::credentials::Known;
 use crate::error::Result;
 use crate::home::Home;
 use crate::log::last_lines;
@@ -260,6 +260,6 @@ impl Tail {
     /// The last lines, at most `count`.
     pub fn lines(&self, count: usize) -> Vec<String> {
         let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last_lines(&redact(&String::from_utf8_lossy(&tail)), count)
+        last_lines(&Known::in_environment().redact(&String::from_utf8_lossy(&tail)), count)
     }
 }

@@ -238,24 +238,6 @@ fn links_without_an_index_that_are_set_for_pip_reach_uv() {
 }
 
 #[test]
-fn credentials_in_an_index_address_are_used_and_are_nowhere_on_disk_or_screen() {
-    let packages = Packages::usual();
-    packages.login(Some("me:s3cr3t-t0ken"));
-    for installer in BOTH {
-        for requirement in ["alpha\n", "alpha>=7\n"] {
-            let plugin = with(installer, Plugin::new("x")).file("requirements.txt", requirement);
-            let plugin = plugin.without_index().env("PIP_INDEX_URL", packages.url_with_login("me:s3cr3t-t0ken"));
-            let output = plugin.sync();
-            output.exits(if requirement == "alpha\n" { 0 } else { 9 }).stderr_lacks("s3cr3t");
-            for path in Tree::of(&plugin.data).paths() {
-                let bytes = fs::read(plugin.data.join(path)).unwrap_or_default();
-                assert!(!String::from_utf8_lossy(&bytes).contains("s3cr3t"), "{installer:?}: {}", path.display());
-            }
-        }
-    }
-}
-
-#[test]
 fn settings_of_the_user_in_files_are_honoured() {
     let packages = Packages::usual();
     for installer in BOTH {

@@ -13,6 +13,7 @@ mod go_between;
 mod hostile;
 mod repository;
 mod entry_points;
+mod secrets;
 mod errors;
 mod invariants;
 mod manifests;

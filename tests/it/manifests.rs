@@ -137,43 +137,6 @@ fn a_wheel_in_the_plugin_is_named_relative_to_the_plugin() {
 }
 
 #[test]
-fn variables_in_an_index_address_are_expanded_and_their_values_are_nowhere_on_disk() {
-    let packages = packages();
-    packages.login(Some("me:s3cr3t-t0ken"));
-    let address = packages.url().replace("http://", "http://${INDEX_USER}:${INDEX_PASSWORD}@");
-    for_both(&packages, |plugin| {
-        let plugin = plugin.file("requirements.txt", &format!("--index-url {address}\nalpha\n"));
-        let plugin = plugin.env("INDEX_USER", "me").env("INDEX_PASSWORD", "s3cr3t-t0ken");
-        plugin.sync().ok().stderr_lacks("s3cr3t");
-        assert_eq!(plugin.value_of("alpha"), "alpha 1.0");
-        for path in Tree::of(&plugin.data).paths() {
-            let bytes = fs::read(plugin.data.join(path)).unwrap_or_default();
-            assert!(!String::from_utf8_lossy(&bytes).contains("s3cr3t"), "{}", path.display());
-        }
-    });
-}
-
-#[test]
-fn credentials_in_a_requirements_file_are_nowhere_on_disk_or_screen() {
-    let packages = packages();
-    packages.login(Some("me:s3cr3t-t0ken"));
-    let index = format!("--index-url {}\n", packages.url_with_login("me:s3cr3t-t0ken"));
-    for_both(&packages, |plugin| {
-        let plugin = plugin.without_index().file("requirements.txt", &format!("{index}alpha\n"));
-        plugin.sync().ok().stderr_lacks("s3cr3t");
-        plugin.write("requirements.txt", &format!("{index}--extra-index-url http://x:s3cr3t-t0ken@127.0.0.1:9/\n"));
-        plugin.command(["check"]).run().exits(10).stdout_has("is new").stdout_lacks("s3cr3t");
-        plugin.write("requirements.txt", &format!("{index}alpha>=7\n"));
-        plugin.sync().exits(9).stderr_lacks("s3cr3t");
-        plugin.command(["check", "--json"]).run().exits(10).stdout_lacks("s3cr3t");
-        for path in Tree::of(&plugin.data).paths() {
-            let bytes = fs::read(plugin.data.join(path)).unwrap_or_default();
-            assert!(!String::from_utf8_lossy(&bytes).contains("s3cr3t"), "{}", path.display());
-        }
-    });
-}
-
-#[test]
 fn the_plugin_itself_is_never_installed() {
     let packages = packages();
     for_both(&packages, |plugin| {

@@ -203,7 +203,8 @@ pub fn noisy_sdist(name: &str, version: &str, directory: &Path) -> PathBuf {
     sdist(name, version, NOISY, directory)
 }
 
-fn sdist(name: &str, version: &str, backend: &str, directory: &Path) -> PathBuf {
+/// Writes a source distribution with this backend.
+pub fn sdist(name: &str, version: &str, backend: &str, directory: &Path) -> PathBuf {
     let stem = format!("{name}-{version}");
     let source = tempfile::tempdir().unwrap();
     let info = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
