@@ -29,8 +29,9 @@ impl Plan {
     /// Chooses interpreter and installer. Nothing is written.
     ///
     /// # Errors
-    /// There is none that serves.
+    /// There is none that serves, or a hash is missing that the author demands.
     pub fn make(work: &Work<'_>) -> Result<Self> {
+        backend::hashes::demand(&work.plugin.place.root, work.manifest)?;
         let interpreter = interpreter::choose(&work.wish())?.interpreter;
         let backend = backend::choose(&work.need(&interpreter))?.backend;
         Ok(Self { interpreter, backend })

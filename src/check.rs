@@ -3,6 +3,7 @@
 use crate::backend;
 use crate::error::{Error, Kind};
 use crate::fs;
+use crate::indexes;
 use crate::interpreter;
 use crate::lock::{self, Attempt};
 use crate::log::last_lines;
@@ -65,6 +66,7 @@ fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {
         manifest: None,
         interpreter: Candidates::default(),
         installer: Candidates::default(),
+        extra_indexes: Vec::new(),
         current: store.sealed().next().map(|sealed| current(&sealed)),
         not_started: store.sealed().next().map(|sealed| not_started(&sealed)).unwrap_or_default(),
         lock: lock_report(&store),
@@ -131,6 +133,12 @@ fn choose(work: &Work<'_>, report: &mut EnvironmentReport) -> Result<(), Error> 
     let choice = choice.inspect_err(|e| report.installer.error = Some(e.to_string()))?;
     report.installer.chosen = Some(choice.backend.name());
     report.installer.rejected = choice.rejected.iter().map(|r| format!("{}: {}", r.candidate, r.reason)).collect();
+    let root = &work.plugin.place.root;
+    if let Some(exposed) = indexes::exposed(&choice.backend, root, work.manifest) {
+        report.extra_indexes = exposed.by;
+        report.manifest.iter_mut().for_each(|manifest| manifest.notes.push(exposed.note.clone()));
+    }
+    backend::hashes::demand(root, work.manifest)?;
     writable(work)
 }
 

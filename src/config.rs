@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
 use crate::toml_text;
 use std::collections::BTreeMap;
+use toml::value::{Datetime, Time};
 use toml::{Table, Value};
 
 /// The file that holds nothing but the configuration.
@@ -42,6 +43,10 @@ pub struct Settings {
     pub extras: Vec<String>,
     /// Dependency groups to install.
     pub groups: Vec<String>,
+    /// Whether what has no hash is refused.
+    pub require_hashes: Option<bool>,
+    /// The moment, in RFC 3339, after which nothing that was uploaded counts.
+    pub exclude_newer: Option<String>,
 }
 
 /// The whole configuration: the settings of the plugin's own directory, and named environments.
@@ -64,7 +69,8 @@ impl Default for Config {
 }
 
 impl Settings {
-    const KEYS: [&str; 6] = ["directory", "manifest", "installer", "python", "extras", "groups"];
+    const KEYS: [&str; 8] =
+        ["directory", "manifest", "installer", "python", "extras", "groups", "require-hashes", "exclude-newer"];
 
     fn set(&mut self, reader: &Reader<'_>, other_keys: &[&str]) -> Result<()> {
         match reader.name() {
@@ -74,9 +80,17 @@ impl Settings {
             "python" => self.python = Some(reader.text()?),
             "extras" => self.extras = reader.texts()?,
             "groups" => self.groups = reader.texts()?,
+            "require-hashes" => self.require_hashes = Some(reader.truth()?),
+            "exclude-newer" => self.exclude_newer = Some(reader.moment()?),
             _ => return Err(reader.unknown(other_keys)),
         }
         Ok(())
+    }
+
+    /// What protects one environment protects each: only its own words say otherwise.
+    fn inherit(&mut self, main: &Self) {
+        self.require_hashes = self.require_hashes.or(main.require_hashes);
+        self.exclude_newer = self.exclude_newer.take().or_else(|| main.exclude_newer.clone());
     }
 }
 
@@ -116,6 +130,24 @@ impl Reader<'_> {
     fn texts(&self) -> Result<Vec<String>> {
         let list = self.value.as_array().map(|list| list.iter().map(|v| v.as_str().map(str::to_owned)).collect());
         list.flatten().ok_or_else(|| self.expected("an array of strings"))
+    }
+
+    fn truth(&self) -> Result<bool> {
+        self.value.as_bool().ok_or_else(|| self.expected("`true` or `false`"))
+    }
+
+    /// A day ends at midnight UTC: everywhere at the same moment, whichever installer is asked.
+    fn moment(&self) -> Result<String> {
+        let wrong = || self.expected("a date such as `\"2026-01-31\"` or a time such as `\"2026-01-31T12:00:00Z\"`");
+        let text = self.value.as_str().map(str::to_owned).or_else(|| self.value.as_datetime().map(Datetime::to_string));
+        match text.and_then(|text| text.parse().ok()) {
+            Some(Datetime { date: Some(date), time: None, offset: None }) => Ok(format!("{date}T23:59:59.999999Z")),
+            Some(Datetime { date: Some(date), time: Some(time), offset: Some(offset) }) => {
+                let time = Time { second: time.second.or(Some(0)), ..time };
+                Ok(format!("{date}T{time}{offset}"))
+            }
+            _ => Err(wrong()),
+        }
     }
 
     fn seconds(&self) -> Result<u64> {
@@ -188,6 +220,7 @@ impl Config {
                 _ => config.main.set(&reader, &["deadline", "wait", "environments"])?,
             }
         }
+        config.environments.values_mut().for_each(|settings| settings.inherit(&config.main));
         Ok(config)
     }
 
@@ -254,6 +287,39 @@ mod tests {
         for text in ["deadline = 0", "wait = 0", "deadline = 86401", "deadline = 9223372036854775807", "wait = -1"] {
             assert_eq!(read(text).unwrap_err().kind, Kind::ConfigInvalid, "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_ends_at_midnight_utc_and_a_time_says_where_it_is_meant() {
+        let moments = [
+            ("'2026-01-31'", "2026-01-31T23:59:59.999999Z"),
+            ("2026-01-31", "2026-01-31T23:59:59.999999Z"),
+            ("'2026-01-31T12:00:00Z'", "2026-01-31T12:00:00Z"),
+            ("2026-01-31 12:00:00.5+01:00", "2026-01-31T12:00:00.5+01:00"),
+            ("'2026-01-31t12:00z'", "2026-01-31T12:00:00Z"),
+        ];
+        for (text, expected) in moments {
+            let config = read(&format!("exclude-newer = {text}")).unwrap();
+            assert_eq!(config.main.exclude_newer.as_deref(), Some(expected), "{text}");
+        }
+        for text in
+            ["''", "'yesterday'", "'P7D'", "'2026-13-01'", "'2026-02-30'", "2026-01-31T12:00:00", "12:00:00", "1"]
+        {
+            let error = read(&format!("exclude-newer = {text}")).map(drop).expect_err(text);
+            assert!(error.causes[0].starts_with("`exclude-newer`: expected a date such as"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_protects_holds_for_every_environment_that_says_nothing_else() {
+        let text = "require-hashes = true\nexclude-newer = '2026-01-31'\n[environments.a]\n\
+                    [environments.b]\nrequire-hashes = false\nexclude-newer = '2026-02-01'";
+        let config = read(text).unwrap();
+        let hashes = |name: &str| config.environments[name].require_hashes;
+        assert_eq!((hashes("a"), hashes("b")), (Some(true), Some(false)));
+        let newer = |name: &str| config.environments[name].exclude_newer.clone().unwrap();
+        assert_eq!(newer("a")[..10], *"2026-01-31");
+        assert_eq!(newer("b")[..10], *"2026-02-01");
     }
 
     #[test]

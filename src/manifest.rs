@@ -4,10 +4,10 @@
 //! what to install, the earlier it stands.
 
 use crate::config::Settings;
-use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::{Part, Request, SCHEMA};
 use crate::fs;
+use crate::lockfile::locked_packages;
 use crate::pyproject::{DynamicDependencies, Pyproject};
 use crate::requirements::{self, Closure, Item, Source};
 use std::borrow::Cow;
@@ -95,6 +95,10 @@ pub struct Manifest {
     pub extras: Vec<String>,
     /// Groups to install, sorted.
     pub groups: Vec<String>,
+    /// Whether what has no hash is refused.
+    pub require_hashes: bool,
+    /// The moment after which nothing that was uploaded counts.
+    pub exclude_newer: Option<String>,
     /// What was seen and not used, in words.
     pub notes: Vec<String>,
     closure: Closure,
@@ -185,6 +189,8 @@ impl Manifest {
             label,
             extras: sorted(&settings.extras),
             groups: sorted(&settings.groups),
+            require_hashes: settings.require_hashes.unwrap_or_default(),
+            exclude_newer: settings.exclude_newer.clone(),
             notes: Vec::new(),
             closure: Closure { sources: Vec::new() },
             project: None,
@@ -211,6 +217,9 @@ impl Manifest {
                 self.relevant = Some(self.take_relevant()?);
             }
             Format::Pyproject => self.read_project(root)?,
+        }
+        if matches!(self.format, Format::UvLock | Format::Pylock) && self.exclude_newer.take().is_some() {
+            self.notes.push(format!("`exclude-newer` means nothing to `{}`: what is locked is installed", self.label));
         }
         Ok(())
     }
@@ -254,6 +263,9 @@ impl Manifest {
         } else if let Some(version) = self.requires_python() {
             parts.push(Part::new("requires-python", version.as_bytes()));
         }
+        // Only where they are said, so that every other environment stays as it is.
+        parts.extend(self.require_hashes.then(|| Part::new("require-hashes", b"true")));
+        parts.extend(self.exclude_newer.iter().map(|moment| Part::new("exclude-newer", moment.as_bytes())));
         Request {
             schema: SCHEMA,
             kind: self.format.name().into(),
@@ -311,38 +323,5 @@ impl Manifest {
                 project.and_then(|p| p.requirements(&self.extras, &self.groups).ok()).unwrap_or_default()
             }
         }
-    }
-}
-
-/// The `name==version` of each package table in a TOML lock, found without parsing all of it.
-fn locked_packages(source: &Source) -> Vec<Item> {
-    let text = String::from_utf8_lossy(&source.bytes);
-    let mut items: Vec<Item> = Vec::new();
-    let mut in_package = false;
-    for (number, line) in text.lines().enumerate() {
-        if line.starts_with('[') {
-            in_package = matches!(line.trim_end(), "[[package]]" | "[[packages]]");
-        } else if let Some(name) = quoted(line, "name = ").filter(|_| in_package) {
-            items.push(Item { file: source.label.clone(), line: number + 1, text: redact(name) });
-        } else if let (true, Some(version), Some(last)) = (in_package, quoted(line, "version = "), items.last_mut()) {
-            last.text = format!("{}=={}", last.text, redact(version));
-        }
-    }
-    items
-}
-
-fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.strip_prefix(key)?.strip_prefix('"')?.split('"').next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_lock_says_is_shown_without_credentials() {
-        let bytes = b"[[package]]\nname = \"https://me:pw@h/s\"\nversion = \"https://me:pw@h/s\"\n".to_vec();
-        let items = locked_packages(&Source { label: "uv.lock".into(), bytes });
-        assert_eq!(items[0].text, "https://****@h/s==https://****@h/s");
     }
 }

@@ -114,6 +114,16 @@ impl Pyproject {
         uv_settings::names_sources(&self.uv)
     }
 
+    /// Whether `[tool.uv]` says where packages come from, or until when, which pip cannot follow.
+    pub fn is_for_uv_alone(&self) -> bool {
+        uv_settings::only_uv_follows(&self.uv)
+    }
+
+    /// The indexes of `[tool.uv]` that every package is looked for in, and whether the best version of all is taken.
+    pub fn extra_indexes(&self) -> (Vec<String>, bool) {
+        (uv_settings::extra_indexes(&self.uv), uv_settings::mixes_indexes(&self.uv))
+    }
+
     /// Whether a copy of the file elsewhere would mean something else: packages lie beside it, or it is part of a
     /// workspace, or leads one.
     pub fn needs_its_place(&self) -> bool {

@@ -102,6 +102,8 @@ pub struct EnvironmentReport {
     pub interpreter: Candidates,
     /// What would be used, and what would not.
     pub installer: Candidates,
+    /// Who names an extra index that could replace a package.
+    pub extra_indexes: Vec<String>,
     /// The environment that is there.
     pub current: Option<Current>,
     /// Servers that do not start in it.

@@ -46,6 +46,11 @@ impl<'a> Line<'a> {
         if self.requirement.is_empty() { editable() } else { Some(self.requirement) }
     }
 
+    /// Whether it says which content is meant: by an option, or in the fragment of an address.
+    pub fn has_hash(&self) -> bool {
+        self.has("--hash") || self.subject().is_some_and(|subject| subject.contains("#sha") || subject.contains("&sha"))
+    }
+
     /// Whether the line includes a file; beside a requirement pip ignores `-r`.
     pub fn is_include(&self) -> bool {
         self.subject().is_none() && self.flags.iter().any(Flag::is_include)

@@ -264,7 +264,7 @@ impl Facts {
 
     /// Whether the requirement may be unpinned, as far as its own line tells.
     fn note_requirement(&mut self, item: &Item, line: &Line, subject: &str) -> bool {
-        let has_hash = line.has("--hash") || subject.contains("#sha") || subject.contains("&sha");
+        let has_hash = line.has_hash();
         let is_local = line.is_local();
         self.any_hash |= has_hash;
         if !has_hash {

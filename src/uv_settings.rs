@@ -62,6 +62,31 @@ pub(crate) fn names_sources(uv: &Table) -> bool {
     uv.get("sources").and_then(Value::as_table).is_some_and(|sources| !sources.is_empty())
 }
 
+/// Keys that say which indexes are asked, or until when, in which pip would ask others.
+const ONLY_FOR_UV: &[&str] = &["exclude-newer", "extra-index-url", "find-links", "index", "index-url", "no-index"];
+
+/// Whether another installer would take packages from elsewhere, or other ones.
+pub(crate) fn only_uv_follows(uv: &Table) -> bool {
+    names_sources(uv) || uv.keys().any(|key| ONLY_FOR_UV.contains(&key.as_str()) || key == "exclude-newer-package")
+}
+
+/// The extra indexes that every package is looked for in, as they are named: an explicit one serves those that name it.
+pub(crate) fn extra_indexes(uv: &Table) -> Vec<String> {
+    let is_extra = |index: &&Value| {
+        let is = |key: &str| index.get(key).and_then(Value::as_bool).unwrap_or_default();
+        !is("explicit") && !is("default")
+    };
+    let indexes = uv.get("index").and_then(Value::as_array).into_iter().flatten().filter(is_extra);
+    let name = |index: &Value| index.get("name").or(index.get("url")).and_then(Value::as_str).map(str::to_owned);
+    let extra = uv.get("extra-index-url").and_then(strings).unwrap_or_default();
+    indexes.filter_map(name).chain(extra).collect()
+}
+
+/// Whether uv is told to take the best version of all indexes, as pip does, and not of the first that has the package.
+pub(crate) fn mixes_indexes(uv: &Table) -> bool {
+    uv.get("index-strategy").and_then(Value::as_str).is_some_and(|strategy| strategy != "first-index")
+}
+
 /// Whether it says that packages lie beside the file: by a path, or as members of one workspace.
 pub(crate) fn names_neighbours(uv: &Table) -> bool {
     has_neighbouring_source(uv) || has_neighbouring_index(uv)
@@ -138,6 +163,24 @@ mod tests {
     fn sources_are_seen_unless_empty() {
         assert!(names_sources(&uv("[sources]\na = { path = 'x' }")));
         assert!(!names_sources(&uv("[sources]")) && !names_sources(&uv("")));
+    }
+
+    #[test]
+    fn what_says_where_or_until_when_packages_are_looked_for_is_for_uv_alone() {
+        let only = ["index-url = 'x'", "[[index]]\nurl = 'x'", "exclude-newer = 'x'", "[sources]\na = { git = 'x' }"];
+        for text in only {
+            assert!(only_uv_follows(&uv(text)), "{text}");
+        }
+        for text in ["", "package = false", "constraint-dependencies = ['a']", "[sources]"] {
+            assert!(!only_uv_follows(&uv(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_extra_unless_it_is_the_default_or_explicit() {
+        let text = "extra-index-url = ['https://e']\nindex = [{ name = 'a', url = 'https://a' }, { url = 'https://b' }, \
+                    { name = 'c', url = 'x', explicit = true }, { name = 'd', url = 'x', default = true }]";
+        assert_eq!(extra_indexes(&uv(text)), ["a", "https://b", "https://e"]);
     }
 
     #[test]

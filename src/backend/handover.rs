@@ -86,19 +86,22 @@ pub fn names_index(manifest: &Manifest) -> bool {
 
 /// What a person should know of lines that are not installed as they stand.
 pub fn remarks(root: &Path, manifest: &Manifest) -> Vec<String> {
-    if manifest.format != Format::Requirements {
-        return Vec::new();
-    }
-    let mut remarks = Vec::new();
-    for source in manifest.sources() {
+    let what = "the plugin itself is never installed: it runs from its source, so this line does nothing";
+    let own = own_lines(root, manifest).into_iter();
+    own.map(|(file, line, text)| format!("`{file}` line {line} `{}`: {what}", shown(&text))).collect()
+}
+
+/// The lines that name the plugin itself: file, line, text.
+pub fn own_lines(root: &Path, manifest: &Manifest) -> Vec<(String, usize, String)> {
+    let mut own = Vec::new();
+    for source in manifest.sources().iter().filter(|_| manifest.format == Format::Requirements) {
         each_raw_line(source, &mut |line| {
             if let Some(Local::Plugin) = line.local.map(|place| local(root, manifest, source, place)) {
-                let what = "the plugin itself is never installed: it runs from its source, so this line does nothing";
-                remarks.push(format!("`{}` line {} `{}`: {what}", source.label, line.number, shown(line.text)));
+                own.push((source.label.clone(), line.number, line.text.to_owned()));
             }
         });
     }
-    remarks
+    own
 }
 
 /// The file with each requirement on the line where it begins, so that an installer's complaint names that line.

@@ -4,6 +4,7 @@
 //! agree is kept for `--check`.
 
 pub mod handover;
+pub mod hashes;
 pub mod pip;
 pub mod uv;
 
@@ -211,7 +212,7 @@ impl Session<'_> {
 /// directory, where an empty `uv.toml` ends the search for a project, and knows no environment but ours.
 /// Indexes, credentials, proxies and certificates stay as the user set them.
 fn isolated(program: &Path, generation: &Generation) -> Job {
-    const REDIRECTING: [&str; 24] = [
+    const REDIRECTING: [&str; 25] = [
         "PIP_TARGET",
         "PIP_PREFIX",
         "PIP_ROOT",
@@ -236,6 +237,8 @@ fn isolated(program: &Path, generation: &Generation) -> Job {
         "UV_DEV",
         "UV_NO_DEV",
         "UV_VENV_CLEAR",
+        // Not a place, but whether what arrives from it is what the author meant.
+        "UV_NO_VERIFY_HASHES",
     ];
     Job::new(program).directory(&generation.scratch()).unset(FOREIGN).unset(REDIRECTING)
 }

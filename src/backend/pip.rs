@@ -35,6 +35,8 @@ pub struct Pip {
     package: PathBuf,
     /// Whether it can install into another interpreter's environment, which it can since 22.3.
     reaches_out: bool,
+    /// Whether it can leave out what was uploaded too late, which it can since 26.0.
+    knows_times: bool,
 }
 
 impl Pip {
@@ -49,7 +51,17 @@ impl Pip {
         if needs_uv(need) {
             return Err(format!("only uv can install what `{}` says", need.manifest.label));
         }
-        Self::find(need)
+        Self::find(need).and_then(|pip| pip.in_time(need))
+    }
+
+    /// To ignore `exclude-newer` would be to install what the author means to be spared.
+    fn in_time(self, need: &Need<'_>) -> Result<Self, String> {
+        match need.manifest.exclude_newer {
+            Some(_) if !self.knows_times => {
+                Err(format!("pip {} knows nothing of `exclude-newer`: 26.0 or later does", self.version))
+            }
+            _ => Ok(self),
+        }
     }
 
     /// pip can fetch uv for a manifest that only uv serves.
@@ -57,7 +69,8 @@ impl Pip {
     /// # Errors
     /// The reason that it cannot.
     pub fn agree_to_fetch_uv(need: &Need<'_>) -> Result<Self, String> {
-        if need.installer != Installer::Uv && !needs_uv(need) {
+        let is_too_old = need.manifest.exclude_newer.is_some() && need.installer != Installer::Pip;
+        if need.installer != Installer::Uv && !needs_uv(need) && !is_too_old {
             return Err(format!("not needed for `{}`", need.manifest.label));
         }
         Self::find(need)
@@ -79,9 +92,9 @@ impl Pip {
         let (_, said) = job.ask(PATIENCE).map_err(|e| format!("`{}` cannot be started: {e}", python.display()))?;
         let answer = said.lines().find_map(|line| line.strip_prefix("plugdeps-pip\t")?.split_once('\t'));
         let (version, package) = answer.ok_or_else(|| format!("`{}` has no pip", python.display()))?;
-        let parsed = Version::parse(version).ok().zip(Specifiers::parse(">=22.3").ok());
-        let reaches_out = parsed.is_some_and(|(version, since)| since.admits(&version));
-        Ok(Self { python: python.to_path_buf(), version: version.into(), package: package.into(), reaches_out })
+        let (reaches_out, knows_times) = (is_since(version, ">=22.3"), is_since(version, ">=26.0"));
+        let (python, version, package) = (python.to_path_buf(), version.into(), package.into());
+        Ok(Self { python, version, package, reaches_out, knows_times })
     }
 
     /// Its version.
@@ -94,13 +107,30 @@ impl Pip {
         &self.python
     }
 
+    /// Who tells it of extra indexes, but for requirements files: variables, and files of the user and of the system.
+    pub fn extra_index_settings(&self) -> Vec<String> {
+        let job = Job::new(&self.python).args(["-m", "pip", "config", "list"]).unset(FOREIGN);
+        let said = job.directory(Path::new(std::path::MAIN_SEPARATOR_STR)).ask(PATIENCE).map(|(_, said)| said);
+        let said = said.unwrap_or_default();
+        let keys = said.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim());
+        let extra = keys.filter(|key| key.ends_with(".extra-index-url"));
+        let named = extra.map(|key| match key.strip_prefix(":env:") {
+            Some(_) => "the variable `PIP_EXTRA_INDEX_URL`".to_owned(),
+            None => format!("pip's setting `{key}`"),
+        });
+        named.collect()
+    }
+
     /// The job that installs the packages.
     ///
     /// # Errors
     /// What it needs cannot be written.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         let files = handover::write(need, generation)?;
-        let job = self.install_for(generation)?;
+        let newer = need.manifest.exclude_newer.iter().filter(|_| std::env::var_os("PIP_UPLOADED_PRIOR_TO").is_none());
+        let hashes = need.manifest.require_hashes.then_some("--require-hashes");
+        let job = self.install_for(generation)?.args(hashes);
+        let job = job.args(newer.flat_map(|moment| ["--uploaded-prior-to", moment]));
         Ok(files.iter().fold(job, |job, file| job.arg("-r").arg(file)))
     }
 
@@ -201,8 +231,13 @@ fn own_settings(job: Job, generation: &Generation) -> Result<Job> {
     Ok(job.set("PIP_CONFIG_FILE", copy))
 }
 
+fn is_since(version: &str, since: &str) -> bool {
+    let parsed = Version::parse(version).ok().zip(Specifiers::parse(since).ok());
+    parsed.is_some_and(|(version, since)| since.admits(&version))
+}
+
 fn needs_uv(need: &Need<'_>) -> bool {
-    let sources = || need.manifest.project().is_some_and(crate::pyproject::Pyproject::uses_uv_sources);
+    let sources = || need.manifest.project().is_some_and(crate::pyproject::Pyproject::is_for_uv_alone);
     match need.manifest.format {
         Format::UvLock | Format::Pylock => true,
         Format::Pyproject => sources(),

@@ -62,11 +62,13 @@ impl Uv {
         match need.manifest.format {
             Format::UvLock => self.sync_lock(need, generation),
             Format::Pyproject if has_sources(need) => self.install_project(need, generation),
-            Format::Pylock => Ok(self.pip_install(generation).arg("-r").arg(need.root.join(&need.manifest.label))),
-            Format::Requirements => self.install_files(self.pip_install(generation), need, generation),
+            Format::Pylock => {
+                Ok(self.pip_install(need, generation).arg("-r").arg(need.root.join(&need.manifest.label)))
+            }
+            Format::Requirements => self.install_files(self.pip_install(need, generation), need, generation),
             Format::Pyproject => {
                 // Not the file itself: to read it uv may run the plugin's own build, which writes beside it.
-                let job = self.pip_install(generation).arg("--project").arg(handover::project(need, generation)?);
+                let job = self.pip_install(need, generation).arg("--project").arg(handover::project(need, generation)?);
                 self.install_files(job, need, generation)
             }
         }
@@ -78,8 +80,12 @@ impl Uv {
         Ok(handover::write(need, generation)?.iter().fold(job, |job, file| job.arg("-r").arg(file)))
     }
 
-    fn pip_install(&self, generation: &Generation) -> Job {
+    fn pip_install(&self, need: &Need<'_>, generation: &Generation) -> Job {
         let job = self.job(generation).args(["pip", "install", "--python"]).arg(generation.python());
+        let manifest = need.manifest;
+        let hashes = if manifest.require_hashes { "--require-hashes" } else { "--verify-hashes" };
+        let newer = manifest.exclude_newer.iter().filter(|_| !is_set("UV_EXCLUDE_NEWER"));
+        let job = job.arg(hashes).args(newer.flat_map(|moment| ["--exclude-newer", moment]));
         // uv knows this setting as a flag alone.
         if is_set("PIP_NO_INDEX") { job.arg("--no-index") } else { job }
     }
@@ -88,7 +94,7 @@ impl Uv {
     fn install_project(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         let directory = handover::project(need, generation)?;
         let file = directory.join("pyproject.toml");
-        let job = self.pip_install(generation).arg("--project").arg(&directory).arg("-r").arg(&file);
+        let job = self.pip_install(need, generation).arg("--project").arg(&directory).arg("-r").arg(&file);
         let extras = need.manifest.extras.iter().flat_map(|extra| ["--extra", extra]);
         let groups = need.manifest.groups.iter().flat_map(|group| {
             let mut named = file.clone().into_os_string();

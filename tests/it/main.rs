@@ -19,5 +19,6 @@ mod invariants;
 mod manifests;
 mod model;
 mod real_client;
+mod supply_chain;
 mod support;
 mod support_works;

@@ -36,6 +36,7 @@ struct Behaviour {
     corrupt: bool,
     login: Option<String>,
     holds: BTreeMap<String, Hold>,
+    uploads: BTreeMap<String, String>,
 }
 
 /// How long the files of one package are held, and until when, once the first of them was asked for.
@@ -116,6 +117,11 @@ impl Index {
         self.change(|behaviour| behaviour.holds.extend([(normalised(package), Hold { duration, until: None })]))
     }
 
+    /// Says when this file was uploaded, in RFC 3339; from now on pages are JSON, which alone can say it (PEP 700).
+    pub fn uploaded(&self, file: &str, at: &str) -> &Self {
+        self.change(|behaviour| drop(behaviour.uploads.insert(file.to_owned(), at.to_owned())))
+    }
+
     /// Stops listening for good: from now on connections are refused.
     pub fn stop(&self) {
         self.server.stop();
@@ -176,6 +182,9 @@ impl Shared {
         }
         match request.path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
             ["simple"] => self.page(self.projects().iter().map(|name| format!("<a href=\"{name}/\">{name}</a>"))),
+            ["simple", project] if request.path.ends_with('/') && !behaviour.uploads.is_empty() => {
+                self.project_as_json(project, &behaviour.uploads)
+            }
             ["simple", project] if request.path.ends_with('/') => self.project(project),
             ["simple", project] => Answer::status(301).header("Location", format!("/simple/{project}/")),
             ["files", name] => self.file(name, request.header("range"), behaviour),
@@ -197,6 +206,21 @@ impl Shared {
             true => Answer::status(404),
             false => self.page(files.iter().map(|name| self.link(name))),
         }
+    }
+
+    /// The same page as JSON (PEP 691), with the times of upload.
+    fn project_as_json(&self, project: &str, uploads: &BTreeMap<String, String>) -> Answer {
+        let names = self.files().into_iter().filter(|name| project_of(name) == normalised(project));
+        let files: Vec<_> = names
+            .map(|name| {
+                let hashes = serde_json::json!({ "sha256": self.facts(&self.directory.join(&name)).hash });
+                let url = format!("/files/{name}");
+                serde_json::json!({ "filename": name, "url": url, "hashes": hashes, "upload-time": uploads.get(&name) })
+            })
+            .collect();
+        let page = serde_json::json!({ "meta": { "api-version": "1.1" }, "name": normalised(project), "files": files });
+        let answer = Answer::new(200, page.to_string()).header("Cache-Control", "no-cache");
+        answer.header("Content-Type", "application/vnd.pypi.simple.v1+json")
     }
 
     fn link(&self, name: &str) -> String {

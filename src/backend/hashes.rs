@@ -1,0 +1,69 @@
+//! `require-hashes = true`: what has no hash is refused before anything is written.
+
+use super::handover::own_lines;
+use crate::error::{Error, Kind, Result};
+use crate::lockfile;
+use crate::manifest::{Format, Manifest};
+use crate::requirement_line::Line;
+use crate::requirements::Item;
+use std::path::Path;
+
+/// Refuses a manifest that does not name the hash of all it asks for, where the author wants it to.
+///
+/// # Errors
+/// `ManifestInvalid`, naming file and line of each.
+pub fn demand(root: &Path, manifest: &Manifest) -> Result<()> {
+    let missing = if manifest.require_hashes { missing(root, manifest) } else { Vec::new() };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what = format!("install `{}`, of which `require-hashes` demands hashes", manifest.label);
+    let error = Error::new(Kind::ManifestInvalid, what);
+    Err(missing.into_iter().fold(error, Error::because).hint(hint(manifest.format)))
+}
+
+/// Whether something is installed of which nothing says what it must contain.
+pub fn is_open(root: &Path, manifest: &Manifest) -> bool {
+    !manifest.require_hashes
+        && !matches!(manifest.format, Format::UvLock | Format::Pylock)
+        && !missing(root, manifest).is_empty()
+}
+
+/// What has no hash, each with its place.
+fn missing(root: &Path, manifest: &Manifest) -> Vec<String> {
+    match manifest.format {
+        Format::Requirements => requirements(root, manifest),
+        Format::Pyproject => {
+            let items = manifest.items().into_iter().filter(|item| !Line::parse(&item.text).has_hash());
+            items.map(|item| told(&item, NO_HASH)).collect()
+        }
+        Format::UvLock | Format::Pylock => {
+            let items = manifest.sources().iter().flat_map(lockfile::unhashed);
+            items.map(|item| told(&item, NO_HASH)).collect()
+        }
+    }
+}
+
+const NO_HASH: &str = "has no hash";
+
+fn requirements(root: &Path, manifest: &Manifest) -> Vec<String> {
+    let own = own_lines(root, manifest);
+    let facts = manifest.facts();
+    let is_own = |item: &&Item| own.iter().any(|(file, line, _)| (file, *line) == (&item.file, item.line));
+    let unhashed = facts.unhashed.iter().filter(|item| !is_own(item));
+    let unpinned = facts.unpinned.iter().filter(|item| !facts.unhashed.contains(item));
+    let unpinned = unpinned.map(|item| told(item, "has hashes, and no one version (`==`) that they are of"));
+    unhashed.map(|item| told(item, NO_HASH)).chain(unpinned).collect()
+}
+
+fn told(item: &Item, what: &str) -> String {
+    format!("`{}` line {} `{}` {what}", item.file, item.line, item.text)
+}
+
+fn hint(format: Format) -> &'static str {
+    match format {
+        Format::Requirements => "write it with `uv pip compile --generate-hashes` or `pip-compile --generate-hashes`",
+        Format::Pyproject => "ship a lock: `uv lock` writes one with hashes",
+        Format::UvLock | Format::Pylock => "name an archive of an index instead, and lock again",
+    }
+}
