@@ -532,22 +532,43 @@ fn arguments(plugin: &Plugin, word: &str) -> (Vec<u32>, String) {
     (found, all.into_iter().map(|(_, line)| line + "\n").collect())
 }
 
+/// Builds while the files of a package are held, and looks at the arguments of all processes meanwhile.
+#[track_caller]
+fn shows_no_arguments(world: &World, held: &str, installer: Installer) {
+    world.index.hold(held, Duration::from_secs(2));
+    let mut sync = world.plugin.command(["sync"]).spawn();
+    let mut seen = 0;
+    while sync.is_running() {
+        let (installers, all) = arguments(&world.plugin, " install ");
+        seen += installers.len();
+        assert!(!all.contains(PASSWORD), "{installer:?}: {all}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    sync.wait().ok();
+    assert!(seen > 20, "{installer:?}: no installer was seen at work");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn no_process_has_a_secret_among_its_arguments() {
     for installer in BOTH {
-        let world = everywhere(installer, "alpha");
-        world.index.hold("alpha", Duration::from_secs(2));
-        let mut sync = world.plugin.command(["sync"]).spawn();
-        let mut seen = 0;
-        while sync.is_running() {
-            let (installers, all) = arguments(&world.plugin, " install ");
-            seen += installers.len();
-            assert!(!all.contains(PASSWORD), "{installer:?}: {all}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        sync.wait().ok();
-        assert!(seen > 20, "{installer:?}: no installer was seen at work");
+        shows_no_arguments(&everywhere(installer, "alpha"), "alpha", installer);
+    }
+}
+
+/// pip hands the addresses of indexes to a pip of its own that installs what a build needs: those must have no login.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_login_in_netrc_is_among_no_arguments_even_while_something_is_built() {
+    for installer in BOTH {
+        let world = guarded(installer, LOGIN);
+        Wheel::simple("beta", "1.0").write(world.wheels.path());
+        wheels::noisy_sdist_built_with("beta", "gamma", "1.0", world.wheels.path());
+        at_home(&world, ".netrc", &format!("machine 127.0.0.1\nlogin me\npassword {PASSWORD}\n"));
+        let url = world.index.url();
+        let world = World { plugin: world.plugin.index_url(&url), ..world };
+        world.needs("gamma");
+        shows_no_arguments(&world, "beta", installer);
     }
 }
 

@@ -205,10 +205,20 @@ pub fn noisy_sdist(name: &str, version: &str, directory: &Path) -> PathBuf {
 
 /// Writes a source distribution with this backend.
 pub fn sdist(name: &str, version: &str, backend: &str, directory: &Path) -> PathBuf {
+    pack(name, version, backend, PYPROJECT, directory)
+}
+
+/// The same, for whose build another package is installed first.
+pub fn noisy_sdist_built_with(other: &str, name: &str, version: &str, directory: &Path) -> PathBuf {
+    let pyproject = PYPROJECT.replace("requires = []", &format!("requires = [{other:?}]"));
+    pack(name, version, NOISY, &pyproject, directory)
+}
+
+fn pack(name: &str, version: &str, backend: &str, pyproject: &str, directory: &Path) -> PathBuf {
     let stem = format!("{name}-{version}");
     let source = tempfile::tempdir().unwrap();
     let info = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
-    for (file, text) in [("backend.py", backend), ("pyproject.toml", PYPROJECT), ("PKG-INFO", &info)] {
+    for (file, text) in [("backend.py", backend), ("pyproject.toml", pyproject), ("PKG-INFO", &info)] {
         fs::write(source.path().join(file), text).unwrap();
     }
     fs::create_dir_all(directory).unwrap();
