@@ -3,6 +3,7 @@
 //! No key is needed. Unknown keys are refused by name: a misspelt key that does nothing is a bug
 //! nobody finds.
 
+use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
 use crate::toml_text;
@@ -247,7 +248,7 @@ fn check_paths(settings: &Settings) -> Result<()> {
     for path in [&settings.directory, &settings.manifest].into_iter().flatten() {
         let outside = path.split(['/', '\\']).any(|part| part == "..");
         if outside || path.is_empty() || path.starts_with(['/', '\\']) || path.contains([':', '\0']) {
-            let error = Error::new(Kind::ConfigInvalid, format!("use `{path}` as a path in the plugin"));
+            let error = Error::new(Kind::ConfigInvalid, format!("use `{}` as a path in the plugin", redact(path)));
             return Err(error.hint("name a path inside the plugin's directory, with `/` between its parts"));
         }
     }
@@ -280,6 +281,12 @@ mod tests {
         for path in ["../x", "/etc", "a/../../b", "C:x", ""] {
             assert!(read(&format!("directory = '{path}'")).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn an_address_in_the_place_of_a_path_is_refused_without_its_password() {
+        let error = read("manifest = 'https://me:pw@h/requirements.txt'").unwrap_err();
+        assert_eq!(error.message, "use `https://****@h/requirements.txt` as a path in the plugin");
     }
 
     #[test]

@@ -77,6 +77,9 @@ impl Watched {
             self.does(&["env", "--format", format]);
         }
         self.does(&["prune"]);
+        if synced {
+            self.does(&["snapshot"]).ok();
+        }
         synced
     }
 
@@ -163,7 +166,30 @@ const IN_THE_ENVIRONMENT: &[Place] = &[
         let (url, extra) = (world.index.url_with_login(LOGIN), world.index.url_with_login(LOGIN));
         with_env(with_env(world, "PIP_INDEX_URL", &url), "PIP_EXTRA_INDEX_URL", &extra)
     }),
+    ("a proxy", &BOTH, |world| {
+        let proxy = proxy(world.wheels.path());
+        let address = format!("http://{LOGIN}@{}", proxy.address());
+        // It serves as long as this process, since the world does not know it.
+        std::mem::forget(proxy);
+        let world = World { plugin: world.plugin.index_url("http://packages.invalid/simple"), ..world };
+        with_env(with_env(world, "http_proxy", &address), "PIP_TRUSTED_HOST", "packages.invalid")
+    }),
 ];
+
+/// A proxy that wants the login, and in which all addresses lead to `alpha` 1.0.
+fn proxy(wheels: &Path) -> Server {
+    let file = "alpha-1.0-py3-none-any.whl";
+    let wheel = fs::read(wheels.join(file)).unwrap();
+    Server::start(move |request| {
+        if request.header("proxy-authorization") != Some(&format!("Basic {}", encode::base64(LOGIN.as_bytes()))) {
+            return Answer::status(407).header("Proxy-Authenticate", "Basic realm=\"proxy\"");
+        }
+        match request.path.ends_with(".whl") {
+            true => Answer::new(200, wheel.clone()),
+            false => Answer::new(200, format!("<a href=\"/{file}\">{file}</a>")).header("Content-Type", "text/html"),
+        }
+    })
+}
 
 const IN_REQUIREMENTS: &[Place] = &[
     ("`--index-url`", &BOTH, |world| {
@@ -333,10 +359,12 @@ fn a_changed_manifest_is_explained_without_its_secrets() {
 // how it may be spelt
 
 /// The login that the index demands, how it stands in the address, and what nobody may see.
-const SPELLINGS: [(&str, &str, &[&str]); 4] = [
+const SPELLINGS: [(&str, &str, &[&str]); 6] = [
     ("t0k3n-s3cr3t:", "t0k3n-s3cr3t", &["t0k3n-s3cr3t"]),
     ("me:p@ss:w0rd/s3cr3t", "me:p%40ss%3Aw0rd%2Fs3cr3t", &["s3cr3t", "p%40ss", "p@ss"]),
     ("m@e:pw-s3cr3t", "m%40e:pw-s3cr3t", &["pw-s3cr3t"]),
+    ("me:p@ss-s3cr3t", "me:p@ss-s3cr3t", &["ss-s3cr3t"]),
+    ("me:pw:s3cr3t", "me:pw:s3cr3t", &["pw:s3cr3t", "s3cr3t"]),
     ("me:pw-s3cr3t?#", "me:pw-s3cr3t%3F%23", &["pw-s3cr3t"]),
 ];
 
@@ -348,7 +376,11 @@ fn kept_however_spelt(installer: Installer) {
             world.needs(&format!("--index-url {url}\n--extra-index-url \"{url}\"\n{requirement}"));
             let mut watched = Watched::new(world, secrets);
             let what = format!("{installer:?}, {spelt}, {requirement}");
-            assert_eq!(watched.opens_every_door(), requirement == "alpha", "{what}\n{}", watched.transcript());
+            watched.does(&["session-start"]);
+            let synced = watched.does(&["sync"]).status.success();
+            assert_eq!(synced, requirement == "alpha", "{what}\n{}", watched.transcript());
+            watched.does(&["--check"]);
+            watched.does(&["--check", "--json"]);
             watched.keeps_them(&what);
         }
     }
