@@ -78,7 +78,7 @@ pub const KINDS: &[KindInfo] = &[
         Kind::ManifestInvalid,
         "manifest-invalid",
         6,
-        "A manifest is missing, malformed, too large or leads out of the plugin.",
+        "A manifest is missing, malformed, too large, leads out of the plugin, or lacks a hash that is demanded.",
     ),
     row(Kind::NoInterpreter, "no-interpreter", 7, "No interpreter was found that the plugin accepts."),
     row(Kind::NoInstaller, "no-installer", 8, "No installer was found that can serve the manifest."),

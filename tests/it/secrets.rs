@@ -410,7 +410,9 @@ fn the_query_of_a_signed_address_is_kept_out_of_what_is_said_and_written_but_by_
         let is_theirs =
             |path: &PathBuf| path.ends_with("direct_url.json") || path.starts_with(&watched.world.plugin.home);
         let theirs = holders(watched.world.plugin.temp(), &[PASSWORD]).into_iter().filter(is_theirs);
-        watched.own.extend(theirs.collect::<Vec<_>>());
+        let theirs: Vec<_> = theirs.collect();
+        assert!(theirs.iter().any(|path| path.ends_with("direct_url.json")), "{installer:?}: {theirs:?}");
+        watched.own.extend(theirs);
         watched.keeps_them(&format!("{installer:?}"));
     }
 }

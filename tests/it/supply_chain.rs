@@ -271,6 +271,28 @@ fn what_was_uploaded_later_does_not_count_and_another_date_builds_anew() {
 }
 
 #[test]
+fn of_an_index_that_tells_no_times_nothing_is_taken() {
+    let packages = Packages::usual();
+    for_both(&packages, |plugin| {
+        let plugin = plugin.file("requirements.txt", "alpha\n").file("plugdeps.toml", "exclude-newer = '2099-01-31'\n");
+        plugin.sync().exits(9);
+        assert_eq!(plugin.generations_of("main"), [""; 0]);
+    });
+}
+
+#[test]
+fn a_date_that_the_user_set_for_the_installer_is_the_one_that_holds() {
+    let packages = dated();
+    for_both(&packages, |plugin| {
+        let plugin = plugin.file("requirements.txt", "alpha\n").file("plugdeps.toml", "exclude-newer = '2026-12-31'\n");
+        let day = "2026-02-01T00:00:00Z";
+        let plugin = plugin.env("UV_EXCLUDE_NEWER", day).env("PIP_UPLOADED_PRIOR_TO", day);
+        plugin.sync().ok();
+        assert_eq!(plugin.installed(), ["alpha==1.0"]);
+    });
+}
+
+#[test]
 fn a_date_holds_for_a_project_as_well() {
     let packages = dated();
     for_both(&packages, |plugin| {
