@@ -281,6 +281,22 @@ fn of_an_index_that_tells_no_times_nothing_is_taken() {
 }
 
 #[test]
+fn a_date_says_nothing_of_directories_of_links_and_of_direct_addresses() {
+    let packages = dated();
+    let file = "alpha-1.0-py3-none-any.whl";
+    let url = format!("{}/files/{file}", packages.url().trim_end_matches("/simple"));
+    let links = packages.directory().display();
+    for_both(&packages, |plugin| {
+        let plugin = plugin.file("plugdeps.toml", "exclude-newer = '2001-01-31'\n");
+        for text in [format!("alpha @ {url}\n"), format!("--no-index\n--find-links {links}\nalpha==1.0\n")] {
+            plugin.write("requirements.txt", &text);
+            plugin.sync().ok();
+            assert_eq!(plugin.installed(), ["alpha==1.0"], "{text}");
+        }
+    });
+}
+
+#[test]
 fn a_date_that_the_user_set_for_the_installer_is_the_one_that_holds() {
     let packages = dated();
     for_both(&packages, |plugin| {
