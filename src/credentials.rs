@@ -7,51 +7,85 @@ pub fn redact(text: &str) -> String {
     result
 }
 
-/// An installer that took a URL for a path may show it with one slash.
+/// An installer that took a URL for a path may show it with one slash. Each byte is looked at a few times at most.
 fn redact_line(line: &str, result: &mut String) {
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once(":/") {
-        let url = after.trim_start_matches('/');
-        result.push_str(before);
-        result.push(':');
-        result.extend(std::iter::repeat_n('/', after.len() - url.len() + 1));
-        rest = without_query(without_login(url, result), result);
+    let mut signs = AtSigns { line, word_end: 0, last: None, none_left: false };
+    let mut done = 0;
+    while let Some(found) = tail(line, done).find(":/") {
+        let after = tail(line, done + found + 1);
+        let url = line.len() - after.trim_start_matches('/').len();
+        result.push_str(line.get(done..url).unwrap_or_default());
+        done = url;
+        if let Some(end) = login_end(tail(line, url), || signs.from(url).map(|sign| sign - url)) {
+            result.push_str("****");
+            done = url + end;
+        }
+        done += without_query(tail(line, done), result);
     }
-    result.push_str(rest);
+    result.push_str(tail(line, done));
 }
 
-/// What follows the login of `url`, which is written without its scheme.
-fn without_login<'a>(url: &'a str, result: &mut String) -> &'a str {
-    match login(url).and_then(|login| url.get(login.len()..)) {
-        Some(rest) => {
-            result.push_str("****");
-            rest
+fn tail(line: &str, from: usize) -> &str {
+    line.get(from..).unwrap_or_default()
+}
+
+/// Where a password may end that holds what it should not.
+struct AtSigns<'a> {
+    line: &'a str,
+    /// The end of the word that was looked at last, and the last `@` in it.
+    word_end: usize,
+    last: Option<usize>,
+    /// Whether no `@` follows at all.
+    none_left: bool,
+}
+
+impl AtSigns<'_> {
+    /// The last `@` of the word at `from`, or else the next one in the line.
+    fn from(&mut self, from: usize) -> Option<usize> {
+        let rest = tail(self.line, from);
+        if from >= self.word_end {
+            let word = rest.split(char::is_whitespace).next().unwrap_or_default();
+            self.word_end = from + word.len();
+            self.last = word.rfind('@').map(|sign| from + sign);
         }
-        None => url,
+        let next = || (!self.none_left).then(|| rest.find('@').map(|sign| from + sign)).flatten();
+        let found = self.last.filter(|sign| *sign >= from).or_else(next);
+        self.none_left |= found.is_none();
+        found
     }
+}
+
+/// The length of the login with which `url`, written without its scheme, begins; `unescaped` is where it may end when
+/// it holds what ends an authority.
+fn login_end(url: &str, unescaped: impl FnOnce() -> Option<usize>) -> Option<usize> {
+    let authority = url.split(|c: char| c.is_whitespace() || "/?#\"".contains(c)).next().unwrap_or_default();
+    if let Some(sign) = authority.rfind('@') {
+        return Some(sign);
+    }
+    // Where a port should stand and none does, a password holds a character that it should have escaped.
+    let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':')?.1;
+    port.contains(|c: char| !c.is_ascii_digit()).then(unescaped)?
 }
 
 /// User and password with which `url`, written without its scheme, begins.
 fn login(url: &str) -> Option<&str> {
-    let word = url.split(char::is_whitespace).next().unwrap_or_default();
-    let authority = word.split(['/', '?', '#', '"']).next().unwrap_or_default();
-    if let Some((login, _)) = authority.rsplit_once('@') {
-        return Some(login);
-    }
-    // Where a port should stand and none does, a password holds a character that it should have escaped.
-    let port = authority.rsplit_once(']').map_or(authority, |(_, port)| port).split_once(':')?.1;
-    let unescaped = || word.rsplit_once('@').or_else(|| url.split_once('@')).map(|(login, _)| login);
-    port.contains(|c: char| !c.is_ascii_digit()).then(unescaped)?
+    let unescaped = || AtSigns { line: url, word_end: 0, last: None, none_left: false }.from(0);
+    login_end(url, unescaped).and_then(|end| url.get(..end))
 }
 
-/// What follows the query of a URL, if it has one: addresses that are signed have their secret there.
-fn without_query<'a>(rest: &'a str, result: &mut String) -> &'a str {
-    let end = rest.find(|c: char| c.is_whitespace() || "\"'<>#".contains(c)).unwrap_or(rest.len());
-    let own = rest.find(":/").map_or(end, |next| next.min(end));
-    let Some((before, _)) = rest.get(..own).and_then(|own| own.split_once('?')) else { return rest };
+/// Copies a URL up to its end, or to the next one, but for its query: addresses that are signed have their secret there.
+/// The length of what was read.
+fn without_query(rest: &str, result: &mut String) -> usize {
+    let ends = |c: char| c.is_whitespace() || "\"'<>#".contains(c);
+    let own = rest.find(":/").and_then(|next| rest.get(..next)).unwrap_or(rest);
+    let own = own.split(ends).next().unwrap_or_default();
+    let Some((before, _)) = own.split_once('?') else {
+        result.push_str(own);
+        return own.len();
+    };
     result.push_str(before);
     result.push_str("?****");
-    rest.get(end..).unwrap_or_default()
+    rest.find(ends).unwrap_or(rest.len())
 }
 
 /// Secrets that can be known beforehand, and so are taken out wherever they stand: a package that prints its
@@ -59,6 +93,8 @@ fn without_query<'a>(rest: &'a str, result: &mut String) -> &'a str {
 #[derive(Debug, Clone, Default)]
 pub struct Known(Vec<String>);
 
+/// Nobody has more of them, and each is looked for in each line.
+const MOST: usize = 1_000;
 /// A shorter password is left alone outside of URLs: it may be a part of any word.
 const SHORTEST: usize = 6;
 /// A user without a password may be a name or a token; only a token is as long as this.
@@ -100,10 +136,11 @@ impl Known {
     }
 
     fn learn(&mut self, secret: &str, shortest: usize) {
-        if secret.len() >= shortest && !secret.starts_with("${") && !self.0.iter().any(|known| known == secret) {
-            self.0.push(secret.to_owned());
-            // A secret may be a part of another one.
-            self.0.sort_by_key(|known| std::cmp::Reverse(known.len()));
+        let is_secret = secret.len() >= shortest && !secret.starts_with("${");
+        if is_secret && self.0.len() < MOST && !self.0.iter().any(|known| known == secret) {
+            // The longer one first: a secret may be a part of another one.
+            let place = self.0.partition_point(|known| known.len() >= secret.len());
+            self.0.insert(place, secret.to_owned());
         }
     }
 
@@ -164,6 +201,14 @@ mod tests {
     fn a_redacted_text_stays_as_it_is() {
         let once = redact("https://me:p/w@h/s git+https://t@h?q");
         assert_eq!(redact(&once), once);
+    }
+
+    #[test]
+    fn a_line_of_nothing_but_addresses_is_read_in_no_more_time_than_others() {
+        for piece in [":/", "a://b:c", "a://b:c@", "a://b?", "a://b@"] {
+            // Were each address looked at to the end of the line, this would take hours.
+            redact(&piece.repeat(500_000));
+        }
     }
 
     #[test]
