@@ -3,7 +3,7 @@
 use crate::backend::{Backend, hashes};
 use crate::error::Kind;
 use crate::fs;
-use crate::manifest::{Format, Manifest};
+use crate::manifest::Manifest;
 use crate::pyproject::Pyproject;
 use crate::toml_text;
 use crate::uv_settings;
@@ -60,7 +60,7 @@ fn of_uv(manifest: &Manifest) -> (Vec<String>, bool) {
         let indexes = uv_settings::extra_indexes(&table);
         indexes.into_iter().map(move |index| format!("`{}` index `{}`", path.display(), shown(&index)))
     });
-    let project = manifest.project().filter(|_| manifest.format == Format::Pyproject);
+    let project = manifest.ruling_project();
     let (indexes, mixes) = project.map(Pyproject::extra_indexes).unwrap_or_default();
     let project = indexes.into_iter().map(|index| format!("`{}` index `{}`", manifest.label, shown(&index)));
     let strategy = std::env::var("UV_INDEX_STRATEGY").is_ok_and(|strategy| strategy != "first-index");

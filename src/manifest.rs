@@ -247,6 +247,9 @@ impl Manifest {
         self.tops = files.iter().map(|file| join(directory, file)).collect();
         self.closure = closure;
         self.format = Format::Requirements;
+        if let Some(project) = self.ruling_project().filter(|project| project.is_for_uv_alone()) {
+            self.relevant = Some(project.relevant(&[], &[])?);
+        }
         Ok(())
     }
 
@@ -294,6 +297,11 @@ impl Manifest {
     /// The `pyproject.toml` that is part of it or stands beside it.
     pub fn project(&self) -> Option<&Pyproject> {
         self.project.as_ref()
+    }
+
+    /// The project whose `[tool.uv]` counts: not one that merely stands beside another manifest.
+    pub fn ruling_project(&self) -> Option<&Pyproject> {
+        self.project.as_ref().filter(|_| self.label == self.project_label())
     }
 
     /// Facts about the requirements files, when it is made of such.

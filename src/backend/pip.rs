@@ -237,11 +237,10 @@ fn is_since(version: &str, since: &str) -> bool {
 }
 
 fn needs_uv(need: &Need<'_>) -> bool {
-    let sources = || need.manifest.project().is_some_and(crate::pyproject::Pyproject::is_for_uv_alone);
+    let project = need.manifest.ruling_project();
     match need.manifest.format {
         Format::UvLock | Format::Pylock => true,
-        Format::Pyproject => sources(),
-        Format::Requirements => false,
+        Format::Pyproject | Format::Requirements => project.is_some_and(crate::pyproject::Pyproject::is_for_uv_alone),
     }
 }
 

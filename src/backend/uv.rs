@@ -65,10 +65,14 @@ impl Uv {
             Format::Pylock => {
                 Ok(self.pip_install(need, generation).arg("-r").arg(need.root.join(&need.manifest.label)))
             }
-            Format::Requirements => self.install_files(self.pip_install(need, generation), need, generation),
-            Format::Pyproject => {
-                // Not the file itself: to read it uv may run the plugin's own build, which writes beside it.
-                let job = self.pip_install(need, generation).arg("--project").arg(handover::project(need, generation)?);
+            // Of a project without sources not the file itself: to read it uv may run the plugin's own build, which
+            // writes beside it.
+            Format::Requirements | Format::Pyproject => {
+                let job = self.pip_install(need, generation);
+                let job = match need.manifest.ruling_project() {
+                    Some(_) => job.arg("--project").arg(handover::project(need, generation)?),
+                    None => job,
+                };
                 self.install_files(job, need, generation)
             }
         }

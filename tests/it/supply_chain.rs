@@ -342,6 +342,27 @@ fn indexes_of_a_projects_own_settings_of_uv_are_never_exchanged_for_pips() {
     assert_eq!(plugin.installed(), ["alpha==1.0"]);
 }
 
+/// Its requirements stand in a file of their own, and are asked of the same indexes all the same.
+#[test]
+fn indexes_of_a_project_hold_for_the_requirements_files_that_it_names() {
+    let [own, other] = [Packages::of(&[("alpha", "1.0")]), Packages::of(&[("alpha", "2.0")])];
+    let text = |url: &str| {
+        "[project]\nname = 'demo'\nversion = '1'\nrequires-python = '>=3.8'\ndynamic = ['dependencies']\n\
+         [tool.setuptools.dynamic]\ndependencies = { file = 'needs.txt' }\n"
+            .to_owned()
+            + &format!("[[tool.uv.index]]\nname = 'acme'\nurl = '{url}'\n")
+    };
+    let plugin = Plugin::new("x").index(&other).file("needs.txt", "alpha\n").file("pyproject.toml", &text(&own.url()));
+    let installer = plugin.check()["environments"][0]["installer"].clone();
+    assert_eq!(installer["rejected"][1], "pip: only uv can install what `pyproject.toml` says");
+    let plugin = plugin.uv();
+    assert_eq!(exposed(&plugin).0, ["`pyproject.toml` index `acme`"]);
+    plugin.sync().ok();
+    assert_eq!(plugin.installed(), ["alpha==1.0"]);
+    plugin.write("pyproject.toml", &text(&other.url()));
+    assert_eq!(plugin.why(), "`pyproject.toml` changed");
+}
+
 #[test]
 fn a_pip_that_knows_no_dates_gives_way_to_uv_or_is_refused() {
     let packages = dated();
