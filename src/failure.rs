@@ -247,6 +247,7 @@ pub const CLASSES: &[Class] = &[
             "content-length mismatch",
             "end of central directory",
             "is invalid.",
+            "the wheel is invalid",
             "connection broken",
         ],
     ),

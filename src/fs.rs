@@ -20,7 +20,7 @@ mod os;
 #[path = "fs_windows.rs"]
 mod os;
 
-pub use os::{HAS_LINKS, create_private_directory, link_directory, validator};
+pub use os::{HAS_LINKS, boot, create_private_directory, link_directory, sync_file_system, validator};
 
 /// The largest manifest, lock or state file that is read, in bytes.
 pub const MAX_FILE: u64 = 64 * 1024 * 1024;

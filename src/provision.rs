@@ -52,7 +52,7 @@ pub struct Ready {
 /// # Errors
 /// It cannot be made ready, and there is no earlier one to serve.
 pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
-    if let Some(sealed) = ready(work, door).filter(|sealed| !door.settles || work.is_settled(sealed)) {
+    if let Some(sealed) = ready(work, door) {
         return Ok(Ready { sealed, stale: None, built: false });
     }
     match Wait::begin(work, door).and_then(Wait::finish) {
@@ -96,10 +96,13 @@ fn fall_back(work: &Work<'_>, door: &Door, error: Error) -> Result<Ready> {
     }
 }
 
-/// The generation that fits and needs nothing written.
+/// The generation that fits and needs nothing written. A builder publishes before it makes the links: who leads them
+/// waits for that too.
 fn ready(work: &Work<'_>, door: &Door) -> Option<Sealed> {
     match work.decide() {
-        Decision::Reuse { sealed, refresh: false } if !door.rebuild => Some(*sealed),
+        Decision::Reuse { sealed, refresh: false } if !door.rebuild && (!door.settles || work.is_settled(&sealed)) => {
+            Some(*sealed)
+        }
         _ => None,
     }
 }

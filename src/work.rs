@@ -62,7 +62,8 @@ impl<'a> Work<'a> {
         for mut sealed in self.store.sealed() {
             let now = sealed.generation.validator(&sealed.receipt.interpreter);
             let why = if self.request.fingerprint(&sealed.receipt.interpreter.identity) == sealed.receipt.fingerprint {
-                misfit(&sealed.receipt, &same_place(&sealed), &self.interpreter_state(&sealed, now))
+                let misfit = misfit(&sealed.receipt, &same_place(&sealed), &self.interpreter_state(&sealed, now));
+                misfit.or_else(|| sealed.entry.may_be_hollow().then_some(Reason::PowerLost))
             } else {
                 Some(Reason::InputsChanged)
             };

@@ -120,6 +120,10 @@ impl Scene {
         if end.success && !self.stale && !matches!(self.act, Act::Command(["prune"])) {
             assert!(named.iter().any(is_wanted), "{case}\nsaid to be ready, and is not");
         }
+        if end.success && self.whose == "__build" {
+            let venv = fs::canonicalize(plugin.data.join("venv")).unwrap_or_default();
+            assert!(named.iter().any(|generation| venv.starts_with(generation)), "{case}\nthe link leads nowhere");
+        }
         if let Some(leased) = &self.leased {
             assert!(is_whole(leased), "{case}\na generation was removed under whoever lives in it");
         }

@@ -15,6 +15,8 @@ mod errors;
 mod invariants;
 mod manifests;
 mod model;
+#[cfg(target_os = "linux")]
+mod power_loss;
 mod real_client;
 mod support;
 mod support_works;
