@@ -125,6 +125,8 @@ struct Wait<'a> {
     /// With what to build by hand. A builder chooses for itself, when it is its turn; here the choice only tells in
     /// time that there is none.
     plan: Option<Plan>,
+    /// Keeps others from making a plan as well, until it can be seen that it is carried out.
+    _turn: Option<Lock>,
     /// When the last failure was, that was there when we came.
     seen: Option<u64>,
     began: Instant,
@@ -135,13 +137,26 @@ struct Wait<'a> {
 impl<'a> Wait<'a> {
     fn begin(work: &'a Work<'a>, door: &'a Door) -> Result<Self> {
         work.check_place()?;
-        // Before anything is written: what cannot be built leaves no trace. Whoever builds already knows that it can.
-        let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
-        let fits = !door.rebuild && matches!(work.decide(), Decision::Reuse { .. });
-        let plan = if building || fits { None } else { Some(Plan::make(work)?) };
+        let (began, seen) = (Instant::now(), work.failure().map(|failure| failure.at_ms));
+        let (plan, turn) = Self::plan(work, door, began)?;
         work.store.create()?;
-        let seen = work.failure().map(|failure| failure.at_ms);
-        Ok(Self { work, door, plan, seen, began: Instant::now(), builders: 0, announced: !door.by_hand })
+        Ok(Self { work, door, plan, _turn: turn, seen, began, builders: 0, announced: !door.by_hand })
+    }
+
+    /// Before anything is written: what cannot be built leaves no trace. Whoever builds already knows that it can.
+    /// To find out takes processes, so of a crowd one does it at a time, and the others see by then that it builds.
+    fn plan(work: &Work<'_>, door: &Door, began: Instant) -> Result<(Option<Plan>, Option<Lock>)> {
+        loop {
+            let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
+            if building || (!door.rebuild && matches!(work.decide(), Decision::Reuse { .. })) {
+                return Ok((None, None));
+            }
+            match lock::try_turn(&work.plugin.place.root) {
+                Some(Attempt::Busy) if began.elapsed() < door.patience => std::thread::sleep(TICK),
+                Some(Attempt::Held(turn)) => return Ok((Some(Plan::make(work)?), Some(turn))),
+                _ => return Ok((Some(Plan::make(work)?), None)),
+            }
+        }
     }
 
     /// Waits until a generation fits; says whether it was built meanwhile.
