@@ -124,7 +124,8 @@ fn install(work: &Work<'_>, plan: Option<Plan>, generation: &Generation, session
     backend.make_environment(&need, generation, session)?;
     // Beside the installation, which takes longer: a start that has to wait need not wait for this.
     std::thread::scope(|scope| {
-        let probed = scope.spawn(|| probe(generation, &interpreter));
+        let probed = std::thread::Builder::new().spawn_scoped(scope, || probe(generation, &interpreter));
+        let probed = probed.map_err(|e| Error::new(Kind::InstallFailed, "start a thread").because(e))?;
         let installed = backend.install_packages(&need, generation, session);
         installed.and(probed.join().unwrap_or_else(|_| Err(Error::new(Kind::InstallFailed, "probe the environment"))))
     })?;

@@ -37,7 +37,8 @@ pub struct Validator {
 }
 
 fn failed(verb: &str, path: &Path, cause: &io::Error) -> Error {
-    Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(cause)
+    let error = Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(cause);
+    if cause.kind() == ErrorKind::StorageFull { error.hint("free some space") } else { error }
 }
 
 /// Reads a regular file of at most [`MAX_FILE`] bytes; `None` when there is none.

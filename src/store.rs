@@ -96,7 +96,8 @@ pub struct Sealed {
 fn unusable(cause: Error) -> Error {
     let mut error = Error::new(Kind::DataUnusable, cause.message);
     error.causes = cause.causes;
-    error.hint("make the plugin's data directory writable, or name another one with `--data`")
+    let usual = || "make the plugin's data directory writable, or name another one with `--data`".to_owned();
+    error.hint(cause.hint.unwrap_or_else(usual))
 }
 
 /// Milliseconds since 1970.

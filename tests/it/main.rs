@@ -18,5 +18,7 @@ mod model;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;
+#[cfg(target_os = "linux")]
+mod real_faults;
 mod support;
 mod support_works;
