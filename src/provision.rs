@@ -128,8 +128,8 @@ struct Wait<'a> {
     /// With what to build by hand. A builder chooses for itself, when it is its turn; here the choice only tells in
     /// time that there is none.
     plan: Option<Plan>,
-    /// Keeps others from making a plan as well, until it can be seen that it is carried out.
-    _turn: Option<Lock>,
+    /// Keeps others from making a plan as well, until the lock tells them that this one is carried out.
+    turn: Option<Lock>,
     /// When the last failure was, that was there when we came.
     seen: Option<u64>,
     began: Instant,
@@ -143,18 +143,20 @@ impl<'a> Wait<'a> {
         let (began, seen) = (Instant::now(), work.failure().map(|failure| failure.at_ms));
         let (plan, turn) = Self::plan(work, door, began)?;
         work.store.create()?;
-        Ok(Self { work, door, plan, _turn: turn, seen, began, builders: 0, announced: !door.by_hand })
+        Ok(Self { work, door, plan, turn, seen, began, builders: 0, announced: !door.by_hand })
     }
 
     /// Before anything is written: what cannot be built leaves no trace. Whoever builds already knows that it can.
     /// To find out takes processes, so of a crowd one does it at a time, and the others see by then that it builds.
     fn plan(work: &Work<'_>, door: &Door, began: Instant) -> Result<(Option<Plan>, Option<Lock>)> {
         loop {
+            // Before the look: who had the turn before us has the lock by now.
+            let turn = lock::try_turn(&work.manifest_directory());
             let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
             if building || (!door.rebuild && matches!(work.decide(), Decision::Reuse { .. })) {
                 return Ok((None, None));
             }
-            match lock::try_turn(&work.plugin.place.root) {
+            match turn {
                 Some(Attempt::Busy) if began.elapsed() < door.patience => std::thread::sleep(TICK),
                 Some(Attempt::Held(turn)) => return Ok((Some(Plan::make(work)?), Some(turn))),
                 _ => return Ok((Some(Plan::make(work)?), None)),
@@ -165,7 +167,11 @@ impl<'a> Wait<'a> {
     /// Waits until a generation fits; says whether it was built meanwhile.
     fn finish(mut self) -> Result<(Sealed, bool)> {
         loop {
-            let done = match self.work.store.lock()? {
+            let attempt = self.work.store.lock()?;
+            if !matches!(attempt, Attempt::Busy) {
+                self.turn = None;
+            }
+            let done = match attempt {
                 Attempt::Busy => {
                     self.announce();
                     None

@@ -124,6 +124,12 @@ impl<'a> Work<'a> {
         misfit(&sealed.receipt, &same_place(sealed), &self.interpreter_state(sealed, now)).is_none()
     }
 
+    /// Where the manifest is.
+    pub fn manifest_directory(&self) -> PathBuf {
+        let manifest = self.plugin.place.root.join(&self.manifest.label);
+        manifest.parent().unwrap_or(&self.plugin.place.root).to_path_buf()
+    }
+
     /// What was seen and is not used as it stands, in words.
     pub fn notes(&self) -> Vec<String> {
         let remarks = backend::handover::remarks(&self.plugin.place.root, self.manifest);

@@ -193,7 +193,7 @@ mod a_builder_may_be_killed_at_any_moment {
 
     #[test]
     fn of_uv() {
-        the_next_start_serves(Installer::Uv, 40);
+        the_next_start_serves(Installer::Uv, 20);
     }
 
     #[test]
