@@ -111,6 +111,24 @@ mod sixty_four_cold_starts_at_once_are_one_build {
     }
 }
 
+mod the_environments_of_a_plugin {
+    use super::*;
+
+    const TWO: &str = "[environments.one]\n[environments.two]\nmanifest = \"other.txt\"\n";
+
+    #[test]
+    fn are_built_beside_each_other() {
+        let world = World::new(Installer::Uv);
+        world.plugin.write("plugdeps.toml", TWO);
+        world.plugin.write("other.txt", "alpha==2.0\n");
+        world.index.latency(Duration::from_millis(500));
+        let hook = world.plugin.hook_cmd().spawn();
+        let builds = |name: &&str| world.plugin.data.join("plugdeps").join(name).join("builder.json").exists();
+        wait_until("both are being built", LONG, || ["one", "two"].iter().all(builds));
+        hook.wait().ok().silent();
+    }
+}
+
 mod a_builder_may_be_killed_at_any_moment {
     use super::*;
 
