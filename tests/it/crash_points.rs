@@ -101,7 +101,7 @@ impl Scene {
     }
 
     fn restore(&self) {
-        wait_until("all have ended", LONG, || self.world.plugin.processes().is_empty());
+        self.world.plugin.rests();
         fs::remove_dir_all(&self.world.plugin.data).unwrap();
         copy(&self.saved, &self.world.plugin.data);
     }
@@ -140,7 +140,7 @@ impl Scene {
         let start = self.world.python("import alpha; print(alpha.VALUE)");
         assert!(start.status.success() && start.stdout == format!("{}\n", self.serves), "{case}\n{start}");
         assert!(self.stale || start.stderr.is_empty(), "{case}\n{start}");
-        wait_until("all have ended", LONG, || plugin.processes().is_empty());
+        plugin.rests();
         let prune = plugin.command(["prune"]).run();
         assert!(prune.status.success(), "{case}\n{prune}");
         let there: BTreeSet<PathBuf> = plugin.generations().into_iter().collect();

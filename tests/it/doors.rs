@@ -37,6 +37,7 @@ fn session_start_is_silent_after_a_build_and_when_ready() {
     let packages = Packages::usual();
     let plugin = Plugin::new("x").fixture("tiny").index(&packages).uv();
     plugin.hook().ok().silent();
+    plugin.rests();
     let before = Tree::of(&plugin.data);
     plugin.hook().ok().silent();
     assert_same(&before, &Tree::of(&plugin.data));

@@ -10,10 +10,6 @@ use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(120);
 
-fn all_have_ended(world: &World) {
-    wait_until("all have ended", LONG, || world.plugin.processes().is_empty());
-}
-
 mod what_names_something_reaches_the_disk_after_it {
     use super::*;
 
@@ -22,7 +18,7 @@ mod what_names_something_reaches_the_disk_after_it {
         let world = World::new(Installer::Uv);
         let options = ["-f", "-y", "-s", "300", "-e", "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2"];
         strace(&world.plugin, &options, &["session-start"]).run().ok();
-        all_have_ended(&world);
+        world.plugin.rests();
         let trace = fs::read_to_string(world.plugin.temp().join("trace")).unwrap();
         let replaced = |file: &str, place: &str| {
             [format!("sync a file in {place}"), format!("publish {file}"), format!("sync {place}")]
@@ -75,7 +71,7 @@ mod what_may_be_hollow {
         for installer in BOTH {
             let world = World::new(installer);
             world.plugin.hook().ok().silent();
-            all_have_ended(&world);
+            world.plugin.rests();
             let old = world.plugin.current().unwrap();
             assert!(!String::from_utf8(world.plugin.profile()).unwrap().contains("boot"), "its files are on the disk");
             as_of_another_boot(&world, "another");
@@ -83,7 +79,7 @@ mod what_may_be_hollow {
             let page = world.plugin.command(["--check"]).run();
             page.exits(10).stdout_has("the machine went down before its files were safely on the disk");
             world.serves("1.0");
-            all_have_ended(&world);
+            world.plugin.rests();
             assert_eq!(named(&world.plugin).len(), 1, "what may be hollow is kept");
             assert_ne!(named(&world.plugin)[0], old);
         }

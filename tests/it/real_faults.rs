@@ -17,10 +17,6 @@ fn mount(args: &[&str], at: &Path) {
     assert!(output.status.success(), "mount {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn all_have_ended(world: &World) {
-    wait_until("all have ended", LONG, || world.plugin.processes().is_empty());
-}
-
 /// The program behind other words, which change under what it runs.
 fn started_by(world: &World, words: &[String], args: &[&str]) -> Cmd {
     let program = world.plugin.root.join("bin/plugdeps");
@@ -62,7 +58,7 @@ impl<'a> Trial<'a> {
         let plugin = &self.world.plugin;
         let (before, good) = (plugin.profile(), named(plugin));
         let said = start.timeout(LONG).run();
-        all_have_ended(self.world);
+        self.world.plugin.rests();
         if said.stdout == format!("alpha {version}\n") {
             return;
         }
@@ -83,7 +79,7 @@ impl<'a> Trial<'a> {
         let start = started_by(self.world, &self.user, &["run", "--", "python", "-c", VALUE]);
         let said = start.env("LD_PRELOAD", &self.clock).env("CLOCK_FILE", file).run();
         assert!(said.stdout == format!("alpha {version}\n") && said.stderr.is_empty(), "{case}: not healed\n{said}");
-        all_have_ended(self.world);
+        self.world.plugin.rests();
         let named = named(&self.world.plugin);
         assert!(named.iter().all(|generation| is_whole(generation)), "{case}: a named generation is not whole");
     }
@@ -308,7 +304,7 @@ mod too_little_of_what_a_process_may_have {
                 let run = started_by(&world, &prefix, &["run", "--", "python", "-c", VALUE]).timeout(LONG).run();
                 assert!(run.status.success() || !run.stderr.is_empty(), "{limit}: failed without a word\n{run}");
                 trial.failed += u32::from(run.stdout != format!("alpha {version}\n"));
-                all_have_ended(&world);
+                world.plugin.rests();
                 trial.heals(&version, limit);
             }
             assert!(trial.failed < trial.number, "none works: the limits are of something else");
@@ -359,7 +355,7 @@ mod a_clock_that_jumps {
             let before = world.plugin.profile();
             fs::write(&file, "0").unwrap();
             with(world.plugin.hook_cmd()).run().ok().silent();
-            all_have_ended(&world);
+            world.plugin.rests();
             with(world.plugin.command(["--check"])).run().ok();
             assert_eq!((world.plugin.builds(), world.plugin.current()), (1, named(&world.plugin).pop()));
             assert_eq!(named(&world.plugin).len(), 1, "{}", String::from_utf8_lossy(&before));
