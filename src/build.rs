@@ -13,6 +13,7 @@ use crate::lock::{self, Attempt, Lock};
 use crate::log::Log;
 use crate::plugin::{Place, Plugin};
 use crate::process;
+use crate::reason::Reason;
 use crate::store::{Builder, Failure, Sealed, Store, now_ms};
 use crate::work::{Decision, Work, tools};
 use std::sync::Arc;
@@ -79,7 +80,10 @@ pub fn build(
             return Ok(*sealed);
         }
         log.hide(work.manifest.texts().iter().map(AsRef::as_ref));
-        match build_once(&work, plan.take(), &mut log) {
+        // Nobody waits for the end of a builder, which therefore sees to it that the files reach the disk. Without locks
+        // two might do so at once, and the profile of one of them would be lost.
+        let boot = if lock.is_some() && !log.is_live() { fs::boot() } else { None };
+        match build_once(&work, plan.take(), boot, &mut log) {
             Ok(Some(sealed)) => {
                 finish(&work, &sealed, lock.as_ref(), &mut log);
                 return Ok(sealed);
@@ -94,20 +98,20 @@ pub fn build(
 }
 
 /// Stages, installs, probes, reads the manifests again, seals and publishes. `None`: the manifests moved.
-fn build_once(work: &Work<'_>, plan: Option<Plan>, log: &mut Log) -> Result<Option<Sealed>> {
+fn build_once(work: &Work<'_>, plan: Option<Plan>, boot: Option<String>, log: &mut Log) -> Result<Option<Sealed>> {
     let deadline = Duration::from_secs(work.plugin.config.deadline);
     let since = now_ms() / 1000;
-    let builder =
-        Builder { pid: std::process::id(), since, until: since + deadline.as_secs(), log: log.path().to_path_buf() };
-    work.store.note_builder(&builder)?;
+    let hollow = work.store.was_cut_off() || matches!(work.decide(), Decision::Build(Reason::PowerLost));
+    let (pid, until, log_path) = (std::process::id(), since + deadline.as_secs(), log.path().to_path_buf());
+    work.store.note_builder(&Builder { pid, since, until, log: log_path, boot: fs::boot() })?;
     let generation = work.store.stage()?;
     let lease = match lock::try_shared(&generation.lease_path()) {
         Some(Attempt::Held(lock)) => Some(Arc::new(lock.into_file())),
         _ => None,
     };
-    let mut session = Session { log, deadline: Instant::now() + deadline, lease };
+    let mut session = Session { log, deadline: Instant::now() + deadline, lease, hollow };
     let outcome =
-        install(work, plan, &generation, &mut session).and_then(|receipt| publish(work, &generation, receipt));
+        install(work, plan, &generation, &mut session).and_then(|receipt| publish(work, &generation, receipt, boot));
     if !matches!(outcome, Ok(Some(_))) {
         // Nobody has seen it; what cannot be removed now is swept later.
         let _ = fs::discard_tree(generation.directory());
@@ -122,7 +126,8 @@ fn install(work: &Work<'_>, plan: Option<Plan>, generation: &Generation, session
     backend.make_environment(&need, generation, session)?;
     // Beside the installation, which takes longer: a start that has to wait need not wait for this.
     std::thread::scope(|scope| {
-        let probed = scope.spawn(|| probe(generation, &interpreter));
+        let probed = std::thread::Builder::new().spawn_scoped(scope, || probe(generation, &interpreter));
+        let probed = probed.map_err(|e| Error::new(Kind::InstallFailed, "start a thread").because(e))?;
         let installed = backend.install_packages(&need, generation, session);
         installed.and(probed.join().unwrap_or_else(|_| Err(Error::new(Kind::InstallFailed, "probe the environment"))))
     })?;
@@ -149,7 +154,7 @@ fn probe(generation: &Generation, base: &BaseInterpreter) -> Result<()> {
     }
 }
 
-fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt) -> Result<Option<Sealed>> {
+fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt, boot: Option<String>) -> Result<Option<Sealed>> {
     if work.is_outdated() {
         return Ok(None);
     }
@@ -160,7 +165,7 @@ fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt) -> Result
     let packages = generation.packages(&receipt.interpreter.identity);
     let inputs = Inputs { request: work.request.clone(), items: work.manifest.items(), packages };
     work.store.seal(generation, &receipt, &inputs)?;
-    let entry = Entry { generation: generation.name(), validator };
+    let entry = Entry { generation: generation.name(), validator, boot };
     work.store.publish(entry.clone())?;
     Ok(Some(Sealed { generation: generation.clone(), receipt, entry, current: true }))
 }
@@ -172,9 +177,16 @@ fn finish(work: &Work<'_>, sealed: &Sealed, lock: Option<&Lock>, log: &mut Log) 
         gc::sweep(&work.store, &tools(&work.plugin.place.data), &work.environment.name, right)
     });
     let cleared = [work.store.clear_failure().err(), work.store.clear_builder().err()];
-    for error in cleared.into_iter().chain([links.err(), swept.err()]).flatten() {
+    let kept = lock.filter(|_| sealed.entry.boot.is_some()).map_or(Ok(()), |_| keep(work, sealed));
+    for error in cleared.into_iter().chain([links.err(), swept.err(), kept.err()]).flatten() {
         log.begin_step(&error.to_string());
     }
+}
+
+/// Sees to it that the files reach the disk, and only then says so: a power loss in between costs one more build.
+fn keep(work: &Work<'_>, sealed: &Sealed) -> Result<()> {
+    fs::sync_file_system(sealed.generation.directory())?;
+    work.store.refresh(&Entry { boot: None, ..sealed.entry.clone() })
 }
 
 fn remember(work: &Work<'_>, error: Error, log: &Log) -> Error {

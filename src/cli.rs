@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// How often `prune` asks for the lock, every 10 ms.
-const LOCK_TRIES: u32 = 50;
+const LOCK_TRIES: u32 = 500;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -145,7 +145,7 @@ fn prune(plugin: &Plugin, typed: &Typed) -> Result<()> {
 }
 
 fn prune_one(plugin: &Plugin, name: &str, store: &Store) -> Result<String> {
-    // More than once: whoever looks at the lock holds it for a moment.
+    // More than once: whoever looks at the lock holds it for a moment, and a builder while its files reach the disk.
     for _ in 0..LOCK_TRIES {
         match store.lock()? {
             Attempt::Held(right) => {

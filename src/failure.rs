@@ -1,8 +1,7 @@
 //! Why an installer failed, recognised from its own words, and what to do about it.
 //!
-//! The table's order is the policy: the first class one of whose phrases stands in the output is
-//! the one. Phrases are lowercase and come from the installers' sources; what nothing matches keeps the
-//! installer's own last lines.
+//! The table's order is the policy: the first class one of whose phrases stands in the output is the one. Phrases are
+//! lowercase and come from the installers' sources; what nothing matches keeps the installer's own last lines.
 
 use std::time::Duration;
 
@@ -247,6 +246,7 @@ pub const CLASSES: &[Class] = &[
             "content-length mismatch",
             "end of central directory",
             "is invalid.",
+            "the wheel is invalid",
             "connection broken",
         ],
     ),

@@ -20,7 +20,7 @@ mod os;
 #[path = "fs_windows.rs"]
 mod os;
 
-pub use os::{HAS_LINKS, create_private_directory, link_directory, owner, user, validator};
+pub use os::{HAS_LINKS, boot, create_private_directory, link_directory, owner, sync_file_system, user, validator};
 
 /// The largest manifest, lock or state file that is read, in bytes.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -37,7 +37,8 @@ pub struct Validator {
 }
 
 fn failed(verb: &str, path: &Path, cause: &io::Error) -> Error {
-    Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(os::explain(cause))
+    let error = Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(os::explain(cause));
+    if cause.kind() == ErrorKind::StorageFull { error.hint("free some space") } else { error }
 }
 
 /// Reads a regular file of at most [`MAX_FILE`] bytes; `None` when there is none.

@@ -114,6 +114,31 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// What tells this boot of the machine from every other; `None` where the system does not say.
+pub fn boot() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Waits until everything in the file system of `path` is on its disk.
+///
+/// # Errors
+/// The disk refuses.
+#[cfg(target_os = "linux")]
+pub fn sync_file_system(path: &Path) -> crate::error::Result<()> {
+    let sync = || fault::point("sync all beside", path).and_then(|()| Ok(rustix::fs::syncfs(File::open(path)?)?));
+    sync().map_err(|e| super::failed("sync all beside", path, &e))
+}
+
+/// Where [`boot`] does not say which boot it is, nothing is gained by it.
+///
+/// # Errors
+/// None.
+#[cfg(not(target_os = "linux"))]
+pub fn sync_file_system(_path: &Path) -> crate::error::Result<()> {
+    Ok(())
+}
+
 /// Whether the running user may write in a directory.
 pub(super) fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()

@@ -90,6 +90,20 @@ pub(super) fn sync_directory(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Nothing that can be asked without `unsafe` tells one boot from another.
+pub fn boot() -> Option<String> {
+    None
+}
+
+/// Where [`boot`] does not say which boot it is, nothing is gained by it.
+///
+/// # Errors
+/// None.
+#[allow(clippy::unnecessary_wraps)]
+pub fn sync_file_system(_path: &Path) -> crate::error::Result<()> {
+    Ok(())
+}
+
 /// Whether the directory is not marked read-only; access lists are found out by writing.
 pub(super) fn is_writable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| !m.permissions().readonly())

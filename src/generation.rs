@@ -79,6 +79,16 @@ pub struct Entry {
     pub generation: String,
     /// The interpreter as it was when it last said who it is.
     pub validator: Validator,
+    /// The boot of the machine in which it was built, as long as its files may not have reached the disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+}
+
+impl Entry {
+    /// Whether the machine went down before the files are known to have reached the disk: any of them may be empty.
+    pub fn may_be_hollow(&self) -> bool {
+        self.boot.is_some() && fs::boot().is_some_and(|now| self.boot != Some(now))
+    }
 }
 
 /// `profile.json`: the generations that starts may use, the current one first. Replaced as a whole.

@@ -56,6 +56,13 @@ pub fn try_shared(path: &Path) -> Option<Attempt> {
     Some(attempt(fs2::FileExt::try_lock_shared(&file), file))
 }
 
+/// Asks for a turn at something that one at a time should do, by a directory that is there anyway: nothing is written.
+/// `None`: a directory has no locks on this system.
+pub fn try_turn(directory: &Path) -> Option<Attempt> {
+    let file = fs::open(directory)?;
+    Some(attempt(fs2::FileExt::try_lock_exclusive(&file), file))
+}
+
 /// Asks for the sole right where the file exists. `None`: there is no such file.
 ///
 /// # Errors

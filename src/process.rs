@@ -7,7 +7,7 @@
 
 use crate::fault;
 use crate::lock::Lock;
-use crate::threads::{Inbox, spawn};
+use crate::threads::{Inbox, spawn, try_spawn};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -177,8 +177,9 @@ impl Job {
         drop(command);
         let group = os::Group::of(&child);
         let events = Inbox::default();
-        listen(reader, events.clone());
-        wait(child, events.clone());
+        let watched = listen(reader, events.clone()).and_then(|()| wait(child, events.clone()));
+        // Nobody would see its end.
+        watched.inspect_err(|_| group.end())?;
         follow(&events, &group, deadline, output)
     }
 
@@ -244,8 +245,8 @@ fn attach_pipe(command: &mut Command) -> io::Result<Box<dyn Read + Send>> {
 }
 
 /// Reads in a thread of its own, until the output or the interest in it ends.
-fn listen(mut reader: Box<dyn Read + Send>, events: Inbox<Event>) {
-    spawn(move || {
+fn listen(mut reader: Box<dyn Read + Send>, events: Inbox<Event>) -> io::Result<()> {
+    try_spawn(move || {
         let mut buffer = [0; 8192];
         loop {
             match reader.read(&mut buffer) {
@@ -256,11 +257,11 @@ fn listen(mut reader: Box<dyn Read + Send>, events: Inbox<Event>) {
             }
         }
         events.push(Event::Silent);
-    });
+    })
 }
 
-fn wait(mut child: Child, events: Inbox<Event>) {
-    spawn(move || {
+fn wait(mut child: Child, events: Inbox<Event>) -> io::Result<()> {
+    try_spawn(move || {
         events.push(Event::Ended(child.wait()));
-    });
+    })
 }

@@ -23,6 +23,9 @@ const TICK: Duration = Duration::from_millis(10);
 /// How often a waiter replaces a builder that died without a word.
 const BUILDERS: u32 = 3;
 
+/// What a builder may have to say, and a part of what it will write, in bytes.
+const ROOM_FOR_WORDS: usize = 64 * 1024;
+
 /// How long a door waits for somebody else's build, and whom it tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Door {
@@ -53,7 +56,7 @@ pub struct Ready {
 /// # Errors
 /// It cannot be made ready, and there is no earlier one to serve.
 pub fn ensure(work: &Work<'_>, door: &Door) -> Result<Ready> {
-    if let Some(sealed) = ready(work, door).filter(|sealed| !door.settles || work.is_settled(sealed)) {
+    if let Some(sealed) = ready(work, door) {
         return Ok(Ready { sealed, stale: None, built: false });
     }
     match Wait::begin(work, door).and_then(Wait::finish) {
@@ -104,10 +107,13 @@ fn fall_back(work: &Work<'_>, door: &Door, error: Error) -> Result<Ready> {
     }
 }
 
-/// The generation that fits and needs nothing written.
+/// The generation that fits and needs nothing written. A builder publishes before it makes the links: who leads them
+/// waits for that too.
 fn ready(work: &Work<'_>, door: &Door) -> Option<Sealed> {
     match work.decide() {
-        Decision::Reuse { sealed, refresh: false } if !door.rebuild => Some(*sealed),
+        Decision::Reuse { sealed, refresh: false } if !door.rebuild && (!door.settles || work.is_settled(&sealed)) => {
+            Some(*sealed)
+        }
         _ => None,
     }
 }
@@ -130,6 +136,8 @@ struct Wait<'a> {
     /// With what to build by hand. A builder chooses for itself, when it is its turn; here the choice only tells in
     /// time that there is none.
     plan: Option<Plan>,
+    /// Keeps others from making a plan as well, until the lock tells them that this one is carried out.
+    turn: Option<Lock>,
     /// When the last failure was, that was there when we came.
     seen: Option<u64>,
     began: Instant,
@@ -142,19 +150,38 @@ struct Wait<'a> {
 impl<'a> Wait<'a> {
     fn begin(work: &'a Work<'a>, door: &'a Door) -> Result<Self> {
         work.check_place()?;
-        // Before anything is written: what cannot be built leaves no trace. Whoever builds already knows that it can.
-        let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
-        let fits = !door.rebuild && matches!(work.decide(), Decision::Reuse { .. });
-        let plan = if building || fits { None } else { Some(Plan::make(work)?) };
+        let (began, seen) = (Instant::now(), work.failure().map(|failure| failure.at_ms));
+        let (plan, turn) = Self::plan(work, door, began)?;
         work.store.create()?;
-        let seen = work.failure().map(|failure| failure.at_ms);
-        Ok(Self { work, door, plan, seen, began: Instant::now(), builders: 0, end: None, announced: !door.by_hand })
+        Ok(Self { work, door, plan, turn, seen, began, builders: 0, end: None, announced: !door.by_hand })
+    }
+
+    /// Before anything is written: what cannot be built leaves no trace. Whoever builds already knows that it can.
+    /// To find out takes processes, so of a crowd one does it at a time, and the others see by then that it builds.
+    fn plan(work: &Work<'_>, door: &Door, began: Instant) -> Result<(Option<Plan>, Option<Lock>)> {
+        loop {
+            // Before the look: who had the turn before us has the lock by now.
+            let turn = lock::try_turn(&work.manifest_directory());
+            let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
+            if building || (!door.rebuild && matches!(work.decide(), Decision::Reuse { .. })) {
+                return Ok((None, None));
+            }
+            match turn {
+                Some(Attempt::Busy) if began.elapsed() < door.patience => std::thread::sleep(TICK),
+                Some(Attempt::Held(turn)) => return Ok((Some(Plan::make(work)?), Some(turn))),
+                _ => return Ok((Some(Plan::make(work)?), None)),
+            }
+        }
     }
 
     /// Waits until a generation fits; says whether it was built meanwhile.
     fn finish(mut self) -> Result<(Sealed, bool)> {
         loop {
-            let done = match self.work.store.lock()? {
+            let attempt = self.work.store.lock()?;
+            if !matches!(attempt, Attempt::Busy) {
+                self.turn = None;
+            }
+            let done = match attempt {
                 Attempt::Busy => {
                     self.announce();
                     None
@@ -197,6 +224,8 @@ impl<'a> Wait<'a> {
                 .map(|sealed| Some((sealed, true)));
         }
         self.refuse()?;
+        // Where a builder could not even write down why it failed, as on a full disk, it would end without a word.
+        fs::write(&builder::log_path(&self.work.store), &[b'\n'; ROOM_FOR_WORDS])?;
         self.builders += 1;
         self.end = builder::start(place, name, &self.work.store, lock)?;
         Ok(None)

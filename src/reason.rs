@@ -33,6 +33,8 @@ pub enum Reason {
         /// Where it was built.
         from: PathBuf,
     },
+    /// The machine went down before its files are known to have reached the disk.
+    PowerLost,
 }
 
 /// What the interpreter of a generation turned out to be.
@@ -71,6 +73,7 @@ impl fmt::Display for Reason {
                 write!(f, "its interpreter was {} {} and is now {} {}", from.abi, from.platform, to.abi, to.platform)
             }
             Reason::Moved { from } => write!(f, "it was built at `{}` and copied from there", from.display()),
+            Reason::PowerLost => write!(f, "the machine went down before its files were safely on the disk"),
         }
     }
 }

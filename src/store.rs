@@ -38,6 +38,9 @@ pub struct Builder {
     pub until: u64,
     /// Its log.
     pub log: PathBuf,
+    /// In which boot of the machine, where the system says.
+    #[serde(default)]
+    pub boot: Option<String>,
 }
 
 /// `failure.json`: what the last build died of.
@@ -93,7 +96,8 @@ pub struct Sealed {
 fn unusable(cause: Error) -> Error {
     let mut error = Error::new(Kind::DataUnusable, cause.message);
     error.causes = cause.causes;
-    error.hint("make the plugin's data directory writable, or name another one with `--data`")
+    let usual = || "make the plugin's data directory writable, or name another one with `--data`".to_owned();
+    error.hint(cause.hint.unwrap_or_else(usual))
 }
 
 /// Milliseconds since 1970.
@@ -229,12 +233,13 @@ impl Store {
     }
 
     /// Makes a sealed generation the current one, and the one that was current the previous one, unless no server
-    /// has proved to start in that and one has in the other.
+    /// has proved to start in that and one has in the other. One that may be hollow is not kept.
     ///
     /// # Errors
     /// The data directory cannot be written.
     pub fn publish(&self, entry: Entry) -> Result<()> {
-        let others: Vec<Sealed> = self.sealed().filter(|s| s.entry.generation != entry.generation).collect();
+        let serves = |other: &Sealed| other.entry.generation != entry.generation && !other.entry.may_be_hollow();
+        let others: Vec<Sealed> = self.sealed().filter(serves).collect();
         let proven = others.iter().find(|other| other.generation.is_proven());
         let previous = proven.or(others.first()).map(|other| other.entry.clone());
         let generations = std::iter::once(entry).chain(previous).collect();
@@ -277,6 +282,12 @@ impl Store {
     /// Who builds, or built last.
     pub fn builder(&self) -> Option<Builder> {
         fs::read_state(&self.builder_path())
+    }
+
+    /// Whether the machine went down during a build: the note that says who built was left, of another boot, or its
+    /// content did not reach the disk.
+    pub fn was_cut_off(&self) -> bool {
+        fs::is_taken(&self.builder_path()) && self.builder().is_none_or(|builder| builder.boot != fs::boot())
     }
 
     /// Says that nobody builds any more.

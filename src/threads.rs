@@ -1,6 +1,9 @@
 //! Threads: what is handed from one to another. Smaller in the program than std's channels, of which a few would do.
 
+use crate::error::{Error, Kind};
+use crate::output;
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -44,9 +47,22 @@ impl<T> Inbox<T> {
     }
 }
 
-/// Starts a thread that nobody waits for.
+/// Starts a thread that nobody waits for. Where the system has no more of them, that is the end of the program: who
+/// relies on the thread would wait for it for ever.
 pub fn spawn(act: impl FnOnce() + Send + 'static) {
+    if let Err(e) = try_spawn(act) {
+        let error = Error::new(Kind::Io, "start a thread").because(e);
+        output::error(&error.hint("close other programs, or allow more processes"));
+        panic!("there are no more threads");
+    }
+}
+
+/// Starts a thread that nobody waits for.
+///
+/// # Errors
+/// The system has no more of them.
+pub fn try_spawn(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
     // Boxed, so that what starts a thread is in the program once.
     let act: Box<dyn FnOnce() + Send> = Box::new(act);
-    std::thread::spawn(act);
+    std::thread::Builder::new().spawn(act).map(drop)
 }

@@ -64,7 +64,8 @@ impl<'a> Work<'a> {
         for mut sealed in self.store.sealed() {
             let now = sealed.generation.validator(&sealed.receipt.interpreter);
             let why = if self.request.fingerprint(&sealed.receipt.interpreter.identity) == sealed.receipt.fingerprint {
-                misfit(&sealed.receipt, &same_place(&sealed), &self.interpreter_state(&sealed, now))
+                let misfit = misfit(&sealed.receipt, &same_place(&sealed), &self.interpreter_state(&sealed, now));
+                misfit.or_else(|| sealed.entry.may_be_hollow().then_some(Reason::PowerLost))
             } else {
                 Some(Reason::InputsChanged)
             };
@@ -123,6 +124,12 @@ impl<'a> Work<'a> {
     pub fn still_starts(&self, sealed: &Sealed) -> bool {
         let now = sealed.generation.validator(&sealed.receipt.interpreter);
         misfit(&sealed.receipt, &same_place(sealed), &self.interpreter_state(sealed, now)).is_none()
+    }
+
+    /// Where the manifest is.
+    pub fn manifest_directory(&self) -> PathBuf {
+        let manifest = self.plugin.place.root.join(&self.manifest.label);
+        manifest.parent().unwrap_or(&self.plugin.place.root).to_path_buf()
     }
 
     /// What was seen and is not used as it stands, in words.

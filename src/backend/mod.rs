@@ -130,11 +130,20 @@ impl Backend {
     /// # Errors
     /// The installer failed.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
-        let job = match self {
-            Backend::Uv(uv) => uv.install_packages(need, generation)?,
-            Backend::Pip(pip) | Backend::UvByPip(pip) => pip.install_packages(need, generation)?,
-        };
-        session.step(&job).map_err(|error| reconsider(error, need.manifest))
+        let install =
+            |session: &mut Session<'_>, job: &Job| session.step(job).map_err(|error| reconsider(error, need.manifest));
+        match self {
+            Backend::Uv(uv) => {
+                let job = uv.install_packages(need, generation)?;
+                let job = if session.hollow { job.arg("--refresh") } else { job };
+                match install(session, &job) {
+                    // A machine that went down may have left its cache hollow, and uv believes what it has.
+                    Err(error) if error.class == Some("damaged-download") => install(session, &job.arg("--no-cache")),
+                    outcome => outcome,
+                }
+            }
+            Backend::Pip(pip) | Backend::UvByPip(pip) => install(session, &pip.install_packages(need, generation)?),
+        }
     }
 
     /// The installer and its version.
@@ -170,6 +179,9 @@ pub struct Session<'a> {
     /// keeps its environment until it ends: an interpreter that lost it half-way would take itself for the user's own,
     /// and packages would go there.
     pub lease: Option<Arc<File>>,
+    /// Whether the last build was cut off by the end of the machine: what the installer keeps for the next one may be
+    /// hollow.
+    pub hollow: bool,
 }
 
 impl Session<'_> {

@@ -254,6 +254,7 @@ fn a_directory_that_the_old_shell_line_left_is_named_and_never_touched() {
     look(&plugin, 10).stdout_has(&note);
     plugin.hook().ok().silent();
     assert_same(&before, &Tree::of(&old));
+    plugin.rests();
     look(&plugin, 0).stdout_has(&note).stdout_has("remove it yourself");
     assert!(plugin.data.join("venv").is_symlink());
     fs::remove_dir_all(&old).unwrap();

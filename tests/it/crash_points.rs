@@ -111,7 +111,7 @@ impl Scene {
     }
 
     fn restore(&self) {
-        wait_until("all have ended", LONG, || self.world.plugin.processes().is_empty());
+        self.world.plugin.rests();
         let _ = fs::remove_file(self.world.plugin.root.join(SNAPSHOT));
         fs::remove_dir_all(&self.world.plugin.data).unwrap();
         copy(&self.saved, &self.world.plugin.data);
@@ -134,6 +134,10 @@ impl Scene {
         if let Ok(text) = fs::read(plugin.root.join(SNAPSHOT)) {
             assert!(serde_json::from_slice::<Value>(&text).is_ok(), "{case}\nthe author's snapshot is torn");
         }
+        if end.success && self.whose == "__build" {
+            let venv = fs::canonicalize(plugin.data.join("venv")).unwrap_or_default();
+            assert!(named.iter().any(|generation| venv.starts_with(generation)), "{case}\nthe link leads nowhere");
+        }
         if let Some(leased) = &self.leased {
             assert!(is_whole(leased), "{case}\na generation was removed under whoever lives in it");
         }
@@ -150,7 +154,7 @@ impl Scene {
         let start = self.world.python("import alpha; print(alpha.VALUE)");
         assert!(start.status.success() && start.stdout == format!("{}\n", self.serves), "{case}\n{start}");
         assert!(self.stale || start.stderr.is_empty(), "{case}\n{start}");
-        wait_until("all have ended", LONG, || plugin.processes().is_empty());
+        plugin.rests();
         let prune = plugin.command(["prune"]).run();
         assert!(prune.status.success(), "{case}\n{prune}");
         let there: BTreeSet<PathBuf> = plugin.generations().into_iter().collect();

@@ -103,7 +103,7 @@ mod the_hook_and_run_are_two_doors_to_one_ensure {
 #[cfg(target_os = "linux")]
 fn traced(world: &World, args: &[&str]) -> String {
     let trace = world.plugin.temp().join("trace");
-    strace(world, &["-f", "-s", "200", "-e", "trace=%file,%process,flock,fcntl"], args).run().ok();
+    strace(&world.plugin, &["-f", "-s", "200", "-e", "trace=%file,%process,flock,fcntl"], args).run().ok();
     fs::read_to_string(trace).unwrap()
 }
 
@@ -112,23 +112,11 @@ fn traced(world: &World, args: &[&str]) -> String {
 fn delayed_before_its_first_lock(world: &World, args: &[&str]) -> Running {
     let trace = world.plugin.temp().join("trace");
     let options = ["-e", "trace=flock", "-e", "inject=flock:delay_enter=3000000:when=1"];
-    let running = strace(world, &options, args).spawn();
+    let running = strace(&world.plugin, &options, args).spawn();
     let arrived = || fs::read_to_string(&trace).unwrap_or_default().contains("flock(");
     wait_until("it is about to lock", LONG, arrived);
     assert!(!fs::read_to_string(&trace).unwrap().contains("DELAYED"), "this test was too slow to see it in time");
     running
-}
-
-/// A start under `strace`, which writes to the file `trace`.
-#[cfg(target_os = "linux")]
-fn strace(world: &World, options: &[&str], args: &[&str]) -> Cmd {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let strace = std::env::split_paths(&path).map(|directory| directory.join("strace")).find(|path| path.is_file());
-    let strace = strace.expect("this test needs `strace`: install it");
-    let plugin = &world.plugin;
-    let cmd = plugin.bare_command(strace).args(["-qq", "-o"]).arg(plugin.temp().join("trace")).args(options);
-    let cmd = cmd.arg(plugin.root.join("bin/plugdeps")).args(args);
-    cmd.env("CLAUDE_PLUGIN_ROOT", &plugin.root).env("CLAUDE_PLUGIN_DATA", &plugin.data)
 }
 
 mod ready_means_a_sealed_receipt_with_this_fingerprint_whose_interpreter_is_there {
@@ -474,8 +462,6 @@ mod publishing_is_one_rename {
         for version in ["1.0", "2.0", "1.0"] {
             world.needs(&format!("alpha=={version}"));
             world.plugin.hook().ok().silent();
-            // A hook need not wait for the links, which come after the profile.
-            wait_until("no build is under way", LONG, || world.plugin.processes().is_empty());
             let link = world.plugin.data.join("venv/bin/python");
             let said = world.plugin.bare_command(link).args(["-c", "import alpha; print(alpha.VALUE)"]).run();
             said.ok().stdout_is(&format!("alpha {version}\n"));

@@ -2,23 +2,27 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods)]
 
-mod crash_points;
-mod crowds;
 mod backends;
 mod check;
 mod conformance;
+mod crash_points;
+mod crowds;
 mod doors;
+mod entry_points;
+mod errors;
 mod fixtures;
 mod go_between;
 mod hostile;
-mod repository;
-mod entry_points;
-mod secrets;
-mod errors;
 mod invariants;
 mod manifests;
 mod model;
+#[cfg(target_os = "linux")]
+mod power_loss;
 mod real_client;
+#[cfg(target_os = "linux")]
+mod real_faults;
+mod repository;
+mod secrets;
 mod supply_chain;
 mod support;
 mod support_works;

@@ -3,7 +3,6 @@
 use crate::support::*;
 use serde_json::{Value, json};
 use std::fs;
-use std::time::Duration;
 
 /// `alpha` with the extra `fast`, which needs `delta`; `beta` and `gamma` in two versions.
 fn packages() -> Packages {
@@ -475,9 +474,7 @@ fn a_change_for_one_server_rebuilds_nothing_for_the_other() {
     let packages = packages();
     let plugin = Plugin::new("x").fixture("two-servers").index(&packages).uv();
     plugin.hook().ok().silent();
-    // The hook need not wait for what a builder does after publishing.
-    let ended = || !plugin.data.join("plugdeps/a/builder.json").exists() && plugin.processes().is_empty();
-    wait_until("the builders have ended", Duration::from_secs(30), ended);
+    plugin.rests();
     let before = Tree::of(&plugin.data.join("plugdeps/a"));
     plugin.write("b/requirements.txt", "beta<2\n");
     plugin.hook().ok().silent();

@@ -19,7 +19,7 @@ pub fn named(plugin: &Plugin) -> Vec<PathBuf> {
     generations.iter().map(|entry| plugin.state().join(entry["generation"].as_str().unwrap())).collect()
 }
 
-/// Whether a generation is sealed, and every file is there that its package lists.
+/// Whether a generation is sealed, and every file is there that its package lists, as large as it says.
 pub fn is_whole(generation: &Path) -> bool {
     let is_json = |name: &str| {
         let text = fs::read(generation.join(name));
@@ -31,9 +31,12 @@ pub fn is_whole(generation: &Path) -> bool {
         // It may go while we look.
         fs::read_to_string(entry.path()).ok()
     });
-    let files = record.iter().flat_map(|record| record.lines()).filter_map(|line| line.split(',').next());
-    record.is_some()
-        && files.into_iter().all(|file| site.join(file).exists())
+    let is_there = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let size = fs::metadata(site.join(fields[0])).ok().map(|file| file.len());
+        size.is_some_and(|size| fields.get(2).and_then(|said| said.parse().ok()).unwrap_or(size) == size)
+    };
+    record.is_some_and(|record| !record.is_empty() && record.lines().all(is_there))
         && is_json("receipt.json")
         && is_json("inputs.json")
         && generation.join("env/bin").join("python").is_symlink()

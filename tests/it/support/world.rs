@@ -153,6 +153,12 @@ impl Plugin {
         names(&self.state(), "g-")
     }
 
+    /// Waits until nothing of it runs: a builder goes on for a moment after it has published.
+    #[track_caller]
+    pub fn rests(&self) {
+        wait_until("all have ended", 2 * BUILD, || self.processes().is_empty());
+    }
+
     /// How many builds there were: each has a log, of which ten are kept.
     pub fn builds(&self) -> usize {
         names(&self.state().join("logs"), "").len()
