@@ -1,5 +1,6 @@
 //! In which generation a server's command is started.
 
+use crate::backoff;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::generation::Generation;
@@ -112,7 +113,8 @@ impl Wanted {
                 Decision::Reuse { sealed, .. } => self.fitting(work, *sealed).generation.name(),
                 Decision::Build(_) => String::new(),
             };
-            Ok(format!("{} {there} {:?}", work.request.digest(), self.files()))
+            let surroundings = backoff::surroundings(&work.plugin.config);
+            Ok(format!("{} {there} {surroundings} {:?}", work.request.digest(), self.files()))
         };
         self.with_work(state).unwrap_or_default()
     }

@@ -13,7 +13,7 @@ use crate::failure::{self, Class};
 use crate::fs;
 use crate::generation::{BaseInterpreter, Generation};
 use crate::interpreter::{FOREIGN, Rejection};
-use crate::log::{Log, last_lines};
+use crate::log::Log;
 use crate::manifest::{Format, Manifest};
 use crate::process::{Job, describe_end};
 use std::fs::File;
@@ -129,11 +129,11 @@ impl Backend {
     /// # Errors
     /// The installer failed.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
-        let job = match self {
-            Backend::Uv(uv) => uv.install_packages(need, generation)?,
-            Backend::Pip(pip) | Backend::UvByPip(pip) => pip.install_packages(need, generation)?,
+        let installed = match self {
+            Backend::Uv(uv) => session.step(&uv.install_packages(need, generation)?),
+            Backend::Pip(pip) | Backend::UvByPip(pip) => pip.install_packages(need, generation, session),
         };
-        session.step(&job).map_err(|error| reconsider(error, need.manifest))
+        installed.map_err(|error| reconsider(error, need.manifest))
     }
 
     /// The installer and its version.
@@ -150,12 +150,16 @@ fn reconsider(mut error: Error, manifest: &Manifest) -> Error {
     let has_hashes =
         || !matches!(manifest.format, Format::Requirements | Format::Pyproject) || manifest.facts().any_hash;
     if error.class == Some("hash-mismatch") && !has_hashes() {
-        let class = failure::by_code("damaged-download");
-        error.class = Some(class.code);
-        error.message = class.sentence.into();
-        error.hint = Some(class.hint.into());
+        error = of_class(error, failure::by_code("damaged-download"));
     }
     error
+}
+
+/// The error, told as one of another class.
+fn of_class(mut error: Error, class: &'static Class) -> Error {
+    error.class = Some(class.code);
+    error.message = class.sentence.into();
+    error.hint(class.hint)
 }
 
 /// What the steps of one build share.
@@ -188,23 +192,31 @@ impl Session<'_> {
         }
         match ended.status.code() {
             Some(0) => Ok(()),
-            Some(_) => {
-                let class = failure::classify(self.log.tail());
+            code => {
+                let class = match failure::classify(self.log.tail()) {
+                    unknown if unknown == &failure::UNKNOWN && code.is_none_or(tells_a_kill) => &failure::KILLED,
+                    class => class,
+                };
                 Err(self.failed(class, describe_end(ended.status)))
             }
-            None => Err(self.failed(&failure::KILLED, describe_end(ended.status))),
         }
     }
 
     fn failed(&mut self, class: &'static Class, end: String) -> Error {
         let mut error = Error::new(Kind::InstallFailed, class.sentence).because(end);
-        let said = last_lines(self.log.tail(), 12).join("\n");
-        if !said.is_empty() && !self.log.is_live() {
-            error = error.because(format!("the installer said:\n{said}"));
+        // A person who watches has just read them.
+        if let Some(words) = self.log.last_words().filter(|_| !self.log.is_live()) {
+            error = error.because(words);
         }
         error.class = Some(class.code);
         error.hint(class.hint)
     }
+}
+
+/// Whether an exit status is that of a process whose own child was killed by signal 9: pip starts another one for an
+/// environment outside, and hands on what Python makes of its end.
+fn tells_a_kill(code: i32) -> bool {
+    [128 + 9, 256 - 9].contains(&code)
 }
 
 /// A job in which nothing of the surroundings is taken for the plugin's: it runs in the generation's scratch

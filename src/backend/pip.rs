@@ -2,9 +2,10 @@
 //! needs no ensurepip (its absence is the commonest failure of `venv`) and half the memory.
 
 use super::uv::{PINNED, Uv};
-use super::{Need, Session, handover, isolated};
+use super::{Need, Session, handover, isolated, of_class};
 use crate::config::Installer;
 use crate::error::{Error, Kind, Result};
+use crate::failure;
 use crate::fs;
 use crate::gc::unfinished_tool;
 use crate::generation::{Generation, SCRIPTS};
@@ -94,14 +95,17 @@ impl Pip {
         &self.python
     }
 
-    /// The job that installs the packages.
+    /// Installs the packages.
     ///
     /// # Errors
-    /// What it needs cannot be written.
-    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+    /// pip failed.
+    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
         let files = handover::write(need, generation)?;
-        let job = self.install_for(generation)?;
-        Ok(files.iter().fold(job, |job, file| job.arg("-r").arg(file)))
+        let job = files.iter().fold(self.install_for(generation)?, |job, file| job.arg("-r").arg(file));
+        match session.step(&job) {
+            Err(error) if error.class == Some(failure::NOTHING_FOUND) => asked_why(error, &job, generation, session),
+            installed => installed,
+        }
     }
 
     /// `pip install` for the environment of `generation`.
@@ -167,6 +171,20 @@ impl Pip {
             outcome => outcome,
         }
     }
+}
+
+/// pip keeps to itself why it found nothing, but for its detailed log. To keep one always would hide what a failed build
+/// says, and fill the disk; so pip is asked once more, without the patience that it has shown.
+fn asked_why(error: Error, job: &Job, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+    let details = generation.scratch().join("pip.log");
+    let job = job.clone().set("PIP_LOG", &details).set("PIP_RETRIES", "0");
+    let Err(again) = session.step(&job) else { return Ok(()) };
+    let said = fs::read_optional(&details).ok().flatten().unwrap_or_default();
+    let class = failure::explained(&String::from_utf8_lossy(&said));
+    Err(match class {
+        Some(class) if again.class == error.class => of_class(error, class),
+        _ => error,
+    })
 }
 
 /// Settings that would send packages elsewhere. pip reads the environment's own file after the user's, and takes

@@ -4,6 +4,7 @@
 
 mod crash_points;
 mod crowds;
+mod back_off;
 mod backends;
 mod check;
 mod conformance;
@@ -12,6 +13,7 @@ mod fixtures;
 mod go_between;
 mod repository;
 mod errors;
+mod failure_classes;
 mod invariants;
 mod manifests;
 mod model;

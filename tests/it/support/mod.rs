@@ -41,7 +41,7 @@ pub use record::{Record, Tolerance, lines};
 pub use run::{Cmd, Output, Running};
 pub use state::{CLOCK, alpha_of, copy, is_whole, live_in, named, preload, private_python};
 pub use tree::{Tree, assert_same};
-pub use wheels::{Wheel, broken_sdist, noisy_sdist};
+pub use wheels::{Wheel, broken_sdist, c_sdist, noisy_sdist, sdist};
 pub use world::{BOTH, Installer, World, alpha, ask, proven, value_of};
 
 use std::time::{Duration, Instant};
