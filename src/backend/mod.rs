@@ -175,6 +175,9 @@ pub struct Session<'a> {
     pub lease: Option<Arc<File>>,
 }
 
+/// What to do about an installer that cannot even be started.
+const ANEW: &str = "install that program anew, for this machine, or take it off PATH";
+
 impl Session<'_> {
     /// Runs one installer to its end.
     ///
@@ -185,8 +188,8 @@ impl Session<'_> {
         let terminal = self.log.terminal();
         let job = job.clone().input(self.lease.clone());
         let ended = job.run(terminal, self.deadline, &mut |bytes| self.log.feed(bytes));
-        let ended =
-            ended.map_err(|e| Error::new(Kind::InstallFailed, format!("start `{}`", job.shown())).because(e))?;
+        let ended = ended
+            .map_err(|e| Error::new(Kind::InstallFailed, format!("start `{}`", job.shown())).because(e).hint(ANEW))?;
         if ended.out_of_time {
             return Err(self.failed(&failure::DEADLINE, "its time was over".into()));
         }

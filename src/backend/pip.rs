@@ -102,10 +102,7 @@ impl Pip {
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
         let files = handover::write(need, generation)?;
         let job = files.iter().fold(self.install_for(generation)?, |job, file| job.arg("-r").arg(file));
-        match session.step(&job) {
-            Err(error) if error.class == Some(failure::NOTHING_FOUND) => asked_why(error, &job, generation, session),
-            installed => installed,
-        }
+        step(&job, generation, session)
     }
 
     /// `pip install` for the environment of `generation`.
@@ -164,7 +161,7 @@ impl Pip {
         let job = isolated(&self.python, generation).args(["-m", "pip", "install"]).set("PIP_REQUIRE_VIRTUALENV", "0");
         let job = quiet(job, generation)?;
         let job = job.args(["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target"]).arg(&staged);
-        session.step(&job.arg("-r").arg(&pin))?;
+        step(&job.arg("-r").arg(&pin), generation, session)?;
         // Another environment's builder may have been first; its uv is the same.
         match fs::rename(&staged, home) {
             Err(_) if fs::is_directory(home) => fs::remove_tree(&staged),
@@ -173,9 +170,13 @@ impl Pip {
     }
 }
 
-/// pip keeps to itself why it found nothing, but for its detailed log. To keep one always would hide what a failed build
-/// says, and fill the disk; so pip is asked once more, without the patience that it has shown.
-fn asked_why(error: Error, job: &Job, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+/// Runs pip to its end. It keeps to itself why it found nothing, but for its detailed log. To keep one always would hide
+/// what a failed build says, and fill the disk; so it is asked once more, without the patience that it has shown.
+fn step(job: &Job, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+    let error = match session.step(job) {
+        Err(error) if error.class == Some(failure::NOTHING_FOUND) => error,
+        ended => return ended,
+    };
     let details = generation.scratch().join("pip.log");
     let job = job.clone().set("PIP_LOG", &details).set("PIP_RETRIES", "0");
     let Err(again) = session.step(&job) else { return Ok(()) };

@@ -102,6 +102,19 @@ fn what_failed_a_moment_ago_is_refused_without_asking_anybody_or_writing_anythin
 }
 
 #[test]
+fn a_server_that_is_started_meanwhile_says_in_each_call_why_it_is_not_there() {
+    let watched = Watched::new().failed();
+    let run = watched.plugin.command(["run", "--", "python", "-c", "import alpha"]);
+    let mut server = McpClient::spawn(run.into_command());
+    server.initialize();
+    let result = server.call_tool("value", json!({}));
+    let said = text_of(&result);
+    assert_eq!(result["isError"], true);
+    assert!(said.contains("no version of a package satisfies") && said.contains("is tried again in 1"), "{said}");
+    watched.did_nothing();
+}
+
+#[test]
 fn meanwhile_the_last_good_environment_serves_at_once() {
     let watched = Watched::new();
     watched.plugin.write("requirements.txt", "alpha\n");

@@ -123,17 +123,43 @@ fn a_package_for_another_machine_is_told() {
     }
 }
 
+/// Changes the machine in the head of an ELF file; 22 is s390, 62 is x86-64.
+fn for_another_machine(program: &Path) {
+    let mut content = fs::read(program).unwrap();
+    content[18] = if content[18] == 22 { 62 } else { 22 };
+    fs::write(program, content).unwrap();
+}
+
 #[test]
 fn an_interpreter_for_another_machine_is_told() {
     let plugin = plugin_with(Uv("0.13.8")).file("requirements.txt", "alpha\n");
     let python = plugin.temp().join("python3");
     Cmd::new("cp").arg(fs::canonicalize(tools::python()).unwrap()).arg(&python).run().ok();
-    // The machine in the head of an ELF file; 22 is s390, 62 is x86-64.
-    let mut program = fs::read(&python).unwrap();
-    program[18] = if program[18] == 22 { 62 } else { 22 };
-    fs::write(&python, program).unwrap();
+    for_another_machine(&python);
     let plugin = plugin.file("plugdeps.toml", &format!("python = {:?}\n", python.display().to_string()));
     plugin.sync().exits(7).stderr_has("error[no-interpreter]").stderr_has("cannot be started: Exec format error");
+}
+
+#[test]
+fn an_installer_for_another_machine_is_told() {
+    let plugin = Plugin::new("x").file("requirements.txt", "alpha\n");
+    let uv = plugin.path_dir().join("uv");
+    fs::copy(tools::uv(), &uv).unwrap();
+    for_another_machine(&uv);
+    let output = plugin.sync();
+    output.exits(9).stderr_has("error[install-failed]: start `").stderr_has("cause: Exec format error");
+    output.stderr_has("hint: install that program anew, for this machine");
+}
+
+#[test]
+fn a_uv_that_pip_cannot_fetch_is_told() {
+    let packages = Packages::of(&[]);
+    packages.status(Some(403));
+    let pips: Vec<Tool> = EVERY.into_iter().filter(|tool| matches!(tool, Pip(_))).collect();
+    fails("index-authentication", &pips, |tool| {
+        let plugin = needing(tool, "", &packages).file("plugdeps.toml", "installer = 'uv'\n");
+        plugin.file("requirements.txt", "alpha\n")
+    });
 }
 
 #[test]
@@ -379,11 +405,18 @@ fn a_build_that_needs_more_memory_than_there_is_is_told() {
 
 /// Starts `sync` and waits until the installer waits for a package; then something happens, and the end is waited for.
 #[track_caller]
-fn meanwhile(plugin: &Plugin, packages: &Packages, happen: impl FnOnce(&Path)) -> Output {
-    packages.hold("alpha", Duration::from_secs(4)).forget();
-    let sync = plugin.command(["sync"]).spawn();
+fn meanwhile(plugin: &Plugin, packages: &Packages, name: &str, happen: impl FnOnce(&Path)) -> Output {
+    during(plugin.command(["sync"]), plugin, packages, name, happen)
+}
+
+/// The same with a command that is `sync` in other circumstances.
+#[track_caller]
+fn during(sync: Cmd, plugin: &Plugin, packages: &Packages, name: &str, happen: impl FnOnce(&Path)) -> Output {
+    packages.hold(name, Duration::from_secs(4)).forget();
+    let asked = format!("GET /files/{name}");
+    let sync = sync.spawn();
     wait_until("the installer asks for the package", Duration::from_secs(60), || {
-        packages.log().iter().any(|request| request.starts_with("GET /files/alpha"))
+        packages.log().iter().any(|request| request.starts_with(&asked))
     });
     happen(&plugin.generations()[0]);
     sync.wait()
@@ -395,7 +428,7 @@ fn an_installer_that_is_killed_is_told() {
     // Of pip since 22.3 it is the child that works, and so is the one that grows.
     for tool in EVERY {
         let plugin = needing(tool, "alpha", &packages);
-        let output = meanwhile(&plugin, &packages, |_| {
+        let output = meanwhile(&plugin, &packages, "alpha", |_| {
             let youngest = plugin.processes().into_iter().max().unwrap();
             processes::signal(youngest, rustix::process::Signal::KILL);
         });
@@ -406,13 +439,17 @@ fn an_installer_that_is_killed_is_told() {
 #[test]
 fn an_interpreter_that_goes_away_during_the_build_is_told() {
     let packages = Packages::of(&[("alpha", "1.0")]);
-    for tool in NEWEST {
-        let plugin = needing(tool, "alpha", &packages);
-        let home = plugin.temp().join("python");
-        private_python(&tools::python(), &home);
-        let plugin = plugin.python(&home.join("bin/python3"));
-        let output = meanwhile(&plugin, &packages, |_| fs::rename(&home, home.with_extension("gone")).unwrap());
-        told(&output, "interpreter-gone", tool);
+    noisy_sdist("gamma", "1.0", packages.directory());
+    // One is installed without it and cannot be sealed, the other cannot even be built.
+    for name in ["alpha", "gamma"] {
+        for tool in NEWEST {
+            let plugin = needing(tool, name, &packages);
+            let home = plugin.temp().join("python");
+            private_python(&tools::python(), &home);
+            let plugin = plugin.python(&home.join("bin/python3"));
+            let gone = |_: &Path| fs::rename(&home, home.with_extension("gone")).unwrap();
+            told(&meanwhile(&plugin, &packages, name, gone), "interpreter-gone", tool);
+        }
     }
 }
 
@@ -435,15 +472,12 @@ fn a_directory_that_the_installer_may_not_write_is_told() {
     let packages = Packages::of(&[("alpha", "1.0")]);
     for tool in EVERY {
         let plugin = needing(tool, "alpha", &packages);
-        packages.hold("alpha", Duration::from_secs(4)).forget();
-        let sync = without_override(&plugin).spawn();
-        wait_until("the installer asks for the package", Duration::from_secs(60), || {
-            packages.log().iter().any(|request| request.starts_with("GET /files/alpha"))
+        let output = during(without_override(&plugin), &plugin, &packages, "alpha", |generation| {
+            let mut entries = walkdir::WalkDir::new(generation).into_iter().flatten();
+            let site = entries.find(|entry| entry.file_name() == "site-packages").unwrap();
+            fs::set_permissions(site.path(), fs::Permissions::from_mode(0o555)).unwrap();
         });
-        let site = walkdir::WalkDir::new(&plugin.generations()[0]).into_iter().flatten();
-        let site = site.into_iter().find(|entry| entry.file_name() == "site-packages").unwrap();
-        fs::set_permissions(site.path(), fs::Permissions::from_mode(0o555)).unwrap();
-        told(&sync.wait(), "permission", tool);
+        told(&output, "permission", tool);
     }
 }
 
