@@ -108,7 +108,7 @@ fn a_server_that_is_started_meanwhile_says_in_each_call_why_it_is_not_there() {
     let mut server = McpClient::spawn(run.into_command());
     server.initialize();
     let result = server.call_tool("value", json!({}));
-    let said = text_of(&result);
+    let said = result["content"][0]["text"].as_str().unwrap();
     assert_eq!(result["isError"], true);
     assert!(said.contains("no version of a package satisfies") && said.contains("is tried again in 1"), "{said}");
     watched.did_nothing();

@@ -284,7 +284,7 @@ fn offline_uv_installs_from_its_cache_and_else_says_what_is_missing() {
     packages.forget();
     plugin.command(["sync", "--rebuild"]).run().ok();
     plugin.write("requirements.txt", "beta\n");
-    plugin.sync().exits(9).stderr_has("a package is not in the cache and the network is switched off");
+    plugin.sync().exits(9).stderr_has("a package is not at hand, and the network or the index is switched off");
     assert_eq!(packages.requests(), 0);
 }
 
