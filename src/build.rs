@@ -3,8 +3,10 @@
 //! Nothing that anyone can see changes until the profile is replaced by one rename, so every failure before it
 //! is the rollback.
 
-use crate::backend::{self, Backend, Session};
+use crate::backend::{self, Backend, Need, Session};
+use crate::backoff;
 use crate::error::{Error, Kind, Result};
+use crate::failure;
 use crate::fs;
 use crate::gc;
 use crate::generation::{BaseInterpreter, Entry, Generation, Inputs, Receipt, SCHEMA};
@@ -89,7 +91,7 @@ pub fn build(
                 return Ok(sealed);
             }
             Ok(None) => log.say("the manifests changed during the build; starting over"),
-            Err(error) => return Err(remember(&work, error, &log)),
+            Err(error) => return Err(remember(&work, error, &mut log)),
         }
     }
     let error = Error::new(Kind::InstallFailed, "build the environment")
@@ -121,17 +123,8 @@ fn build_once(work: &Work<'_>, plan: Option<Plan>, boot: Option<String>, log: &m
 
 fn install(work: &Work<'_>, plan: Option<Plan>, generation: &Generation, session: &mut Session<'_>) -> Result<Receipt> {
     let Plan { interpreter, backend } = plan.map_or_else(|| Plan::make(work), Ok)?;
-    let need = work.need(&interpreter);
-    let backend = backend.prepare(&need, generation, session)?;
-    backend.make_environment(&need, generation, session)?;
-    // Beside the installation, which takes longer: a start that has to wait need not wait for this.
-    std::thread::scope(|scope| {
-        let probed = std::thread::Builder::new().spawn_scoped(scope, || probe(generation, &interpreter));
-        let probed = probed.map_err(|e| Error::new(Kind::InstallFailed, "start a thread").because(e))?;
-        let installed = backend.install_packages(&need, generation, session);
-        installed.and(probed.join().unwrap_or_else(|_| Err(Error::new(Kind::InstallFailed, "probe the environment"))))
-    })?;
-    let installer = backend.version(generation);
+    let filled = fill(&work.need(&interpreter), backend, generation, session);
+    let installer = filled.map_err(|error| if fs::is_file(&interpreter.path) { error } else { gone(error) })?;
     Ok(Receipt {
         schema: SCHEMA,
         fingerprint: work.request.fingerprint(&interpreter.identity),
@@ -141,6 +134,28 @@ fn install(work: &Work<'_>, plan: Option<Plan>, generation: &Generation, session
         written_by: env!("CARGO_PKG_VERSION").into(),
         built_at: now_ms() / 1000,
     })
+}
+
+/// Makes the environment and installs into it; says with what.
+fn fill(need: &Need<'_>, backend: Backend, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
+    let backend = backend.prepare(need, generation, session)?;
+    backend.make_environment(need, generation, session)?;
+    // Beside the installation, which takes longer: a start that has to wait need not wait for this.
+    std::thread::scope(|scope| {
+        let probed = std::thread::Builder::new().spawn_scoped(scope, || probe(generation, need.interpreter));
+        let probed = probed.map_err(|e| Error::new(Kind::InstallFailed, "start a thread").because(e))?;
+        let installed = backend.install_packages(need, generation, session);
+        installed.and(probed.join().unwrap_or_else(|_| Err(Error::new(Kind::InstallFailed, "probe the environment"))))
+    })?;
+    Ok(backend.version(generation))
+}
+
+/// Whatever failed, it failed because the interpreter is no longer there.
+fn gone(mut error: Error) -> Error {
+    let class = &failure::INTERPRETER_GONE;
+    error.causes.insert(0, std::mem::replace(&mut error.message, class.sentence.into()));
+    error.class = Some(class.code);
+    error.hint(class.hint)
 }
 
 /// The environment's own interpreter starts and is the one that was chosen.
@@ -158,10 +173,8 @@ fn publish(work: &Work<'_>, generation: &Generation, receipt: Receipt, boot: Opt
     if work.is_outdated() {
         return Ok(None);
     }
-    let gone = || {
-        Error::new(Kind::InstallFailed, "seal the environment").because("its interpreter went away during the build")
-    };
-    let validator = generation.validator(&receipt.interpreter).ok_or_else(gone)?;
+    let unsealed = || gone(Error::new(Kind::InstallFailed, "seal the environment"));
+    let validator = generation.validator(&receipt.interpreter).ok_or_else(unsealed)?;
     let packages = generation.packages(&receipt.interpreter.identity);
     let inputs = Inputs { request: work.request.clone(), items: work.manifest.items(), packages };
     work.store.seal(generation, &receipt, &inputs)?;
@@ -189,19 +202,23 @@ fn keep(work: &Work<'_>, sealed: &Sealed) -> Result<()> {
     work.store.refresh(&Entry { boot: None, ..sealed.entry.clone() })
 }
 
-fn remember(work: &Work<'_>, error: Error, log: &Log) -> Error {
-    let tries = work.failure().map_or(0, |failure| failure.tries).saturating_add(1);
+fn remember(work: &Work<'_>, error: Error, log: &mut Log) -> Error {
+    let class = error.class.unwrap_or_default();
+    // Who reads the note has not seen what a person who watched has.
+    let unsaid = log.last_words().filter(|_| log.is_live() && error.class.is_some());
+    let before = work.failure().filter(|failure| failure.class == class);
     let failure = Failure {
         schema: SCHEMA,
         request: work.request.digest(),
         code: error.kind.info().code.into(),
-        class: error.class.unwrap_or_default().into(),
+        class: class.into(),
         message: error.message.clone(),
-        causes: error.causes.clone(),
+        causes: error.causes.iter().cloned().chain(unsaid).collect(),
         hint: error.hint.clone(),
         log: log.path().to_path_buf(),
         at_ms: now_ms(),
-        tries,
+        tries: before.map_or(0, |failure| failure.tries).saturating_add(1),
+        surroundings: backoff::surroundings(&work.plugin.config),
     };
     match work.store.note_failure(&failure).and_then(|()| work.store.clear_builder()) {
         Ok(()) => error,

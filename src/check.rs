@@ -1,6 +1,7 @@
 //! `--check`: looks at what is needed, what is there, why it would be rebuilt and what failed, and changes nothing.
 
 use crate::backend;
+use crate::backoff;
 use crate::error::{Error, Kind};
 use crate::fs;
 use crate::indexes;
@@ -86,7 +87,7 @@ fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {
 
 fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
     let digest = work.request.digest();
-    report.last_failure = work.store.failure().map(|failure| failure_report(&failure, Some(&digest)));
+    report.last_failure = work.store.failure().map(|failure| failure_report(&failure, Some(work)));
     report.manifest = Some(ManifestReport {
         path: work.manifest.label.clone(),
         kind: work.request.kind.clone(),
@@ -189,7 +190,9 @@ fn lock_report(store: &Store) -> LockReport {
     LockReport { path, state, pid: builder.as_ref().map(|b| b.pid), since: builder.map(|b| b.since) }
 }
 
-fn failure_report(failure: &Failure, digest: Option<&str>) -> FailureReport {
+fn failure_report(failure: &Failure, work: Option<&Work<'_>>) -> FailureReport {
+    let of_these_inputs = work.is_some_and(|work| work.request.digest() == failure.request);
+    let left = work.filter(|_| of_these_inputs).map(|work| backoff::left(failure, &work.plugin.config));
     let log = fs::read_optional(&failure.log).ok().flatten().unwrap_or_default();
     FailureReport {
         code: failure.code.clone(),
@@ -198,7 +201,8 @@ fn failure_report(failure: &Failure, digest: Option<&str>) -> FailureReport {
         hint: failure.hint.clone(),
         age: now_ms().saturating_sub(failure.at_ms) / 1000,
         tries: failure.tries,
-        of_these_inputs: digest == Some(failure.request.as_str()),
+        again_in: left.map(|left| left.map_or(0, |left| left.as_secs() + 1)),
+        of_these_inputs,
         log: failure.log.clone(),
         log_end: last_lines(&String::from_utf8_lossy(&log), 8),
     }

@@ -111,6 +111,13 @@ impl Fields {
     }
 }
 
+/// The hash of these fields.
+pub fn hash_of(fields: &[String]) -> String {
+    let mut hashed = Fields(Vec::with_capacity(4096));
+    hashed.add_list(fields.iter().map(String::as_str));
+    hashed.finish()
+}
+
 /// Below this many bytes, finding out whether the processor can hash costs more than hashing without it:
 /// under a hypervisor each `cpuid` is a trap.
 const SMALL: usize = 16 * 1024;

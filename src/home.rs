@@ -1,5 +1,6 @@
 //! In which generation a server's command is started.
 
+use crate::backoff;
 use crate::config::Config;
 use crate::entry_point;
 use crate::error::{Error, Kind, Result};
@@ -131,7 +132,8 @@ impl Wanted {
                 Decision::Reuse { sealed, .. } => self.fitting(work, *sealed, &files).generation.name(),
                 Decision::Build(_) => String::new(),
             };
-            Ok(format!("{} {there} {files:?}", work.request.digest()))
+            let surroundings = backoff::surroundings(&work.plugin.config);
+            Ok(format!("{} {there} {surroundings} {files:?}", work.request.digest()))
         };
         self.with_work(state).unwrap_or_default()
     }

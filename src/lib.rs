@@ -56,6 +56,7 @@ pub mod store;
 pub mod log;
 pub mod tool;
 pub mod interpreter;
+pub mod backoff;
 pub mod gc;
 pub mod backend;
 pub mod indexes;

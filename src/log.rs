@@ -133,6 +133,12 @@ impl Log {
         self.tail.clear();
     }
 
+    /// The last lines that the installer said in this step, as a cause.
+    pub fn last_words(&mut self) -> Option<String> {
+        let said = last_lines(self.tail(), 12).join("\n");
+        (!said.is_empty()).then(|| format!("the installer said:\n{said}"))
+    }
+
     /// The end of what was said in this step.
     pub fn tail(&mut self) -> &str {
         self.flush();

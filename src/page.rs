@@ -1,6 +1,6 @@
 //! What `--check` found, as a page for a person.
 
-use crate::output::harmless;
+use crate::output::{harmless, in_words};
 use crate::report::{
     Candidates, Current, EnvironmentReport, FailureReport, LockReport, ManifestReport, NotStarted, Report, State,
 };
@@ -132,6 +132,11 @@ impl Page {
             "last failure",
             &format!("{} ({class}), {}{of}, try {}", failure.message, ago(failure.age), failure.tries),
         );
+        match failure.again_in {
+            Some(0) => self.row("next try", "at the next start, or by `plugdeps sync`"),
+            Some(left) => self.row("next try", &format!("by a start in {}, or by `plugdeps sync`", in_words(left))),
+            None => {}
+        }
         // Of other manifests it explains nothing that is true now.
         for line in failure.log_end.iter().filter(|_| failure.of_these_inputs) {
             self.row("", &format!("| {}", shortened(line)));
@@ -151,10 +156,5 @@ fn shortened(line: &str) -> String {
 }
 
 fn ago(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} s ago"),
-        120..=7199 => format!("{} min ago", seconds / 60),
-        7200..=172_799 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
-    }
+    format!("{} ago", in_words(seconds))
 }

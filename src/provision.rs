@@ -7,13 +7,12 @@
 use crate::build::{Plan, build};
 use crate::builder;
 use crate::error::{Error, Kind, Result};
-use crate::failure;
 use crate::fs;
 use crate::lock::{self, Attempt, Lock};
 use crate::log::Log;
-use crate::output;
+use crate::output::{self, in_words};
 use crate::plugin::Plugin;
-use crate::store::{Failure, Sealed, now_ms};
+use crate::store::{Sealed, now_ms};
 use crate::threads::Inbox;
 use crate::work::{Decision, Work};
 use std::time::{Duration, Instant};
@@ -78,7 +77,7 @@ pub fn at_hand(work: &Work<'_>) -> Option<Ready> {
             ensure(work, &door).ok()
         }
         Decision::Build(_) => {
-            let stale = work.failure().and_then(|failure| refused(&failure).err());
+            let stale = refuse(work).err();
             let sealed = work.last_good().filter(|_| stale.is_some() && !builds())?;
             Some(Ready { sealed, stale, built: false })
         }
@@ -165,6 +164,10 @@ impl<'a> Wait<'a> {
             let building = matches!(lock::try_shared(&work.store.lock_path()), Some(Attempt::Busy));
             if building || (!door.rebuild && matches!(work.decide(), Decision::Reuse { .. })) {
                 return Ok((None, None));
+            }
+            if !door.by_hand {
+                // Before an interpreter is asked: what was tried a moment ago costs nothing to refuse.
+                refuse(work)?;
             }
             match turn {
                 Some(Attempt::Busy) if began.elapsed() < door.patience => std::thread::sleep(TICK),
@@ -259,7 +262,7 @@ impl<'a> Wait<'a> {
             let error = if words.is_empty() { error } else { error.because(words) };
             return Err(error.hint(format!("see `{}` and the newest file in `logs` beside it", log.display())));
         }
-        self.work.failure().map_or(Ok(()), |failure| refused(&failure))
+        refuse(self.work)
     }
 
     fn out_of_patience(&self) -> Error {
@@ -289,16 +292,12 @@ impl<'a> Wait<'a> {
     }
 }
 
-fn refused(failure: &Failure) -> Result<()> {
-    // What no installer decided costs nothing to try again.
-    let pause = if failure.class.is_empty() { Duration::ZERO } else { failure::by_code(&failure.class).pause };
-    // A failure in the future is of a clock that was wrong then or is now.
-    let Some(age) = now_ms().checked_sub(failure.at_ms).map(Duration::from_millis).filter(|age| *age < pause) else {
-        return Ok(());
-    };
+/// What failed a moment ago is not tried again so soon.
+fn refuse(work: &Work<'_>) -> Result<()> {
+    let Some((failure, left)) = work.pause() else { return Ok(()) };
     let mut error = failure.to_error();
     error.kind = Kind::InstallRefused;
-    let left = (pause - age).as_secs() + 1;
-    let told = format!("it failed {} s ago and is tried again in {left} s, or by `plugdeps sync`", age.as_secs());
-    Err(error.because(told))
+    let age = now_ms().saturating_sub(failure.at_ms) / 1000;
+    let left = in_words(left.as_secs() + 1);
+    Err(error.because(format!("it failed {} ago and is tried again in {left}, or by `plugdeps sync`", in_words(age))))
 }

@@ -204,6 +204,8 @@ pub struct FailureReport {
     pub age: u64,
     /// How often in a row.
     pub tries: u32,
+    /// Seconds until a session tries again, 0 for the next start; `None` where it was of other manifests.
+    pub again_in: Option<u64>,
     /// Whether it was of the manifests as they are now.
     pub of_these_inputs: bool,
     /// The log.

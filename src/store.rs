@@ -64,8 +64,11 @@ pub struct Failure {
     pub log: PathBuf,
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
-    /// How often in a row.
+    /// How often in a row it failed in this way.
     pub tries: u32,
+    /// Hash of what else may have decided, see [`crate::backoff`].
+    #[serde(default)]
+    pub surroundings: String,
 }
 
 impl Failure {

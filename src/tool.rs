@@ -23,7 +23,8 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<PathBuf, String> {
     Err(reason)
 }
 
-fn everywhere(name: &str, beside: Option<&Path>) -> Vec<PathBuf> {
+/// Every place where the program is, in the order of preference; nothing is started.
+pub fn everywhere(name: &str, beside: Option<&Path>) -> Vec<PathBuf> {
     // A relative PATH is that of the directory the host was started in, which says nothing of this machine.
     let on_path = which::which_all_global(name).into_iter().flatten().filter(|path| path.is_absolute());
     let mut found: Vec<PathBuf> = on_path.collect();

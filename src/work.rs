@@ -1,6 +1,7 @@
 //! One environment of a plugin: what it asks for, what is there, and whether that fits.
 
 use crate::backend::{self, Need};
+use crate::backoff;
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
 use crate::fs::{self, Validator};
@@ -13,6 +14,7 @@ use crate::store::{Failure, Sealed, Store};
 use crate::trust;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// One environment of a plugin, its manifest read, its state located.
 #[derive(Debug)]
@@ -113,6 +115,13 @@ impl<'a> Work<'a> {
     /// The last failure, if it was of this very request.
     pub fn failure(&self) -> Option<Failure> {
         self.store.failure().filter(|failure| failure.request == self.request.digest())
+    }
+
+    /// The last failure of this very request and how long sessions still leave it alone, if they do.
+    pub fn pause(&self) -> Option<(Failure, Duration)> {
+        let failure = self.failure()?;
+        let left = backoff::left(&failure, &self.plugin.config)?;
+        Some((failure, left))
     }
 
     /// The generation to serve when the one that would fit cannot be had: the newest that still starts.

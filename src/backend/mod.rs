@@ -14,7 +14,7 @@ use crate::failure::{self, Class};
 use crate::fs;
 use crate::generation::{BaseInterpreter, Generation};
 use crate::interpreter::{FOREIGN, Rejection};
-use crate::log::{Log, last_lines};
+use crate::log::Log;
 use crate::manifest::{Format, Manifest};
 use crate::process::{Job, describe_end};
 use std::fs::File;
@@ -142,7 +142,9 @@ impl Backend {
                     outcome => outcome,
                 }
             }
-            Backend::Pip(pip) | Backend::UvByPip(pip) => install(session, &pip.install_packages(need, generation)?),
+            Backend::Pip(pip) | Backend::UvByPip(pip) => {
+                pip.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
+            }
         }
     }
 
@@ -160,12 +162,16 @@ fn reconsider(mut error: Error, manifest: &Manifest) -> Error {
     let has_hashes =
         || !matches!(manifest.format, Format::Requirements | Format::Pyproject) || manifest.facts().any_hash;
     if error.class == Some("hash-mismatch") && !has_hashes() {
-        let class = failure::by_code("damaged-download");
-        error.class = Some(class.code);
-        error.message = class.sentence.into();
-        error.hint = Some(class.hint.into());
+        error = of_class(error, failure::by_code("damaged-download"));
     }
     error
+}
+
+/// The error, told as one of another class.
+fn of_class(mut error: Error, class: &'static Class) -> Error {
+    error.class = Some(class.code);
+    error.message = class.sentence.into();
+    error.hint(class.hint)
 }
 
 /// What the steps of one build share.
@@ -184,6 +190,9 @@ pub struct Session<'a> {
     pub hollow: bool,
 }
 
+/// What to do about an installer that cannot even be started.
+const ANEW: &str = "install that program anew, for this machine, or take it off PATH";
+
 impl Session<'_> {
     /// Runs one installer to its end.
     ///
@@ -194,30 +203,38 @@ impl Session<'_> {
         let terminal = self.log.terminal();
         let job = job.clone().input(self.lease.clone());
         let ended = job.run(terminal, self.deadline, &mut |bytes| self.log.feed(bytes));
-        let ended =
-            ended.map_err(|e| Error::new(Kind::InstallFailed, format!("start `{}`", job.shown())).because(e))?;
+        let ended = ended
+            .map_err(|e| Error::new(Kind::InstallFailed, format!("start `{}`", job.shown())).because(e).hint(ANEW))?;
         if ended.out_of_time {
             return Err(self.failed(&failure::DEADLINE, "its time was over".into()));
         }
         match ended.status.code() {
             Some(0) => Ok(()),
-            Some(_) => {
-                let class = failure::classify(self.log.tail());
+            code => {
+                let class = match failure::classify(self.log.tail()) {
+                    unknown if unknown == &failure::UNKNOWN && code.is_none_or(tells_a_kill) => &failure::KILLED,
+                    class => class,
+                };
                 Err(self.failed(class, describe_end(ended.status)))
             }
-            None => Err(self.failed(&failure::KILLED, describe_end(ended.status))),
         }
     }
 
     fn failed(&mut self, class: &'static Class, end: String) -> Error {
         let mut error = Error::new(Kind::InstallFailed, class.sentence).because(end);
-        let said = last_lines(self.log.tail(), 12).join("\n");
-        if !said.is_empty() && !self.log.is_live() {
-            error = error.because(format!("the installer said:\n{said}"));
+        // A person who watches has just read them.
+        if let Some(words) = self.log.last_words().filter(|_| !self.log.is_live()) {
+            error = error.because(words);
         }
         error.class = Some(class.code);
         error.hint(class.hint)
     }
+}
+
+/// Whether an exit status is that of a process whose own child was killed by signal 9: pip starts another one for an
+/// environment outside, and hands on what Python makes of its end.
+fn tells_a_kill(code: i32) -> bool {
+    [128 + 9, 256 - 9].contains(&code)
 }
 
 /// A job in which nothing of the surroundings is taken for the plugin's: it runs in the generation's scratch

@@ -2,9 +2,10 @@
 //! needs no ensurepip (its absence is the commonest failure of `venv`) and half the memory.
 
 use super::uv::{PINNED, Uv};
-use super::{Need, Session, handover, isolated};
+use super::{Need, Session, handover, isolated, of_class};
 use crate::config::Installer;
 use crate::error::{Error, Kind, Result};
+use crate::failure;
 use crate::fs;
 use crate::gc::unfinished_tool;
 use crate::generation::{Generation, SCRIPTS};
@@ -121,17 +122,17 @@ impl Pip {
         named.collect()
     }
 
-    /// The job that installs the packages.
+    /// Installs the packages.
     ///
     /// # Errors
-    /// What it needs cannot be written.
-    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+    /// pip failed.
+    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
         let files = handover::write(need, generation)?;
         let newer = need.manifest.exclude_newer.iter().filter(|_| std::env::var_os("PIP_UPLOADED_PRIOR_TO").is_none());
         let hashes = need.manifest.require_hashes.then_some("--require-hashes");
         let job = self.install_for(generation)?.args(hashes);
         let job = job.args(newer.flat_map(|moment| ["--uploaded-prior-to", moment]));
-        Ok(files.iter().fold(job, |job, file| job.arg("-r").arg(file)))
+        step(&files.iter().fold(job, |job, file| job.arg("-r").arg(file)), generation, session)
     }
 
     /// `pip install` for the environment of `generation`.
@@ -190,13 +191,31 @@ impl Pip {
         let job = isolated(&self.python, generation).args(["-m", "pip", "install"]).set("PIP_REQUIRE_VIRTUALENV", "0");
         let job = quiet(job, generation)?;
         let job = job.args(["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target"]).arg(&staged);
-        session.step(&job.arg("-r").arg(&pin))?;
+        step(&job.arg("-r").arg(&pin), generation, session)?;
         // Another environment's builder may have been first; its uv is the same.
         match fs::rename(&staged, home) {
             Err(_) if fs::is_directory(home) => fs::remove_tree(&staged),
             outcome => outcome,
         }
     }
+}
+
+/// Runs pip to its end. It keeps to itself why it found nothing, but for its detailed log. To keep one always would hide
+/// what a failed build says, and fill the disk; so it is asked once more, without the patience that it has shown.
+fn step(job: &Job, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+    let error = match session.step(job) {
+        Err(error) if error.class == Some(failure::NOTHING_FOUND) => error,
+        ended => return ended,
+    };
+    let details = generation.scratch().join("pip.log");
+    let job = job.clone().set("PIP_LOG", &details).set("PIP_RETRIES", "0");
+    let Err(again) = session.step(&job) else { return Ok(()) };
+    let said = fs::read_optional(&details).ok().flatten().unwrap_or_default();
+    let class = failure::explained(&String::from_utf8_lossy(&said));
+    Err(match class {
+        Some(class) if again.class == error.class => of_class(error, class),
+        _ => error,
+    })
 }
 
 /// Settings that would send packages elsewhere. pip reads the environment's own file after the user's, and takes

@@ -224,10 +224,10 @@ impl Relay {
     /// The environment cannot be had.
     fn has_no_home(&mut self, error: Error) {
         output::error(&error);
-        let pause = waiting::pause_after(&error, self.attempts);
+        let pause = waiting::pause_after(&self.wanted, self.attempts);
         self.attempts += 1;
         let why = format!("{}: its packages could not be installed: {}", self.plugin, error.sentence());
-        self.give_up(error, &why, pause);
+        self.give_up(error, &why, Some(pause));
     }
 
     /// Tells the client, and waits for something to change.

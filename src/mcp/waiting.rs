@@ -1,8 +1,6 @@
 //! The wait for a home, and after a failure the wait until another attempt may end otherwise.
 
 use super::pump::Event;
-use crate::error::Error;
-use crate::failure::{self, ONLY_A_CHANGE_HEALS};
 use crate::home::Wanted;
 use crate::threads::{Inbox, spawn};
 use std::time::{Duration, Instant};
@@ -11,7 +9,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_secs(5);
 /// How long until something that no installer decided is tried again.
 const SHORT: Duration = Duration::from_secs(30);
-/// The longest pause between two attempts in one session.
+/// The longest pause after that.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// When another attempt may end otherwise.
@@ -19,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(15 * 60);
 pub struct Again {
     /// What things were like when it failed.
     state: String,
-    /// When time may have healed it; never, where only a change does.
+    /// When time may have healed it; never, of a server that does not start.
     at: Option<Instant>,
 }
 
@@ -36,12 +34,15 @@ impl Again {
     }
 }
 
-/// How long a session pauses after so many failed attempts; `None` where only a change heals.
-pub fn pause_after(error: &Error, attempts: u32) -> Option<Duration> {
-    let class = error.class.map(failure::by_code);
-    let pause = class.map_or(SHORT, |class| class.pause);
-    let longer = pause.max(LOOK) * 2_u32.saturating_pow(attempts.min(10));
-    (pause < ONLY_A_CHANGE_HEALS).then_some(longer.min(LONGEST))
+/// How long a session pauses after so many attempts that failed: what was noted of the last one says it, as it does to
+/// a session that begins; and where nothing was noted, since no installer was asked, longer and longer.
+pub fn pause_after(wanted: &Wanted, attempts: u32) -> Duration {
+    let noted = wanted.with_work(|work| Ok(work.pause().map(|(_, left)| left)));
+    noted.ok().flatten().unwrap_or_else(|| unnoted(attempts))
+}
+
+fn unnoted(attempts: u32) -> Duration {
+    SHORT.saturating_mul(2_u32.saturating_pow(attempts)).min(LONGEST)
 }
 
 /// Finds a home in a thread of its own, after a pause where there is to be one, and tells of it.
@@ -58,14 +59,9 @@ pub fn find(wanted: Wanted, after: Option<Again>, events: Inbox<Event>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
 
     #[test]
-    fn pauses_grow_where_time_heals_and_do_not_end_where_only_a_change_does() {
-        let of = |class| Error { class: Some(class), ..Error::new(Kind::InstallFailed, "install") };
-        let seconds = |attempts| pause_after(&of("dns"), attempts).map(|pause| pause.as_secs());
-        assert_eq!([0, 1, 2, 40].map(seconds), [Some(10), Some(20), Some(40), Some(900)]);
-        assert_eq!(pause_after(&of("no-matching-version"), 0), None);
-        assert_eq!(pause_after(&Error::new(Kind::NoInstaller, "find"), 0), Some(SHORT));
+    fn pauses_grow_where_nothing_was_noted() {
+        assert_eq!([0, 1, 2, 40].map(|attempts| unnoted(attempts).as_secs()), [30, 60, 120, 900]);
     }
 }

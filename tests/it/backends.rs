@@ -4,22 +4,8 @@ use crate::support::*;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
-
-/// The user's own packages, which come before the interpreter's; in a fresh home there are none.
-fn user_packages(plugin: &Plugin, python: &Path) -> PathBuf {
-    let packages = plugin.home.join(format!(".local/lib/python{}/site-packages", tools::version(python).unwrap()));
-    fs::create_dir_all(&packages).unwrap();
-    packages
-}
-
-/// Gives the plugin's interpreter this version of pip.
-fn with_pip(plugin: Plugin, version: &str) -> Plugin {
-    let packages = user_packages(&plugin, &tools::python());
-    symlink(tools::pip_package(version).join("pip"), packages.join("pip")).unwrap();
-    plugin
-}
 
 /// The plugin with this installer and no other.
 fn with(installer: Installer, plugin: Plugin) -> Plugin {
@@ -62,7 +48,7 @@ fn pip_is_complete_without_uv_and_leaves_no_pip_behind() {
 fn pip_of_any_version_serves() {
     let packages = Packages::usual();
     for version in ["21.3", "23.2", "26.3"] {
-        let plugin = with_pip(Plugin::needing("alpha\n", &packages).no_uv(), version);
+        let plugin = Plugin::needing("alpha\n", &packages).no_uv().pip_of(version);
         plugin.sync().ok();
         assert_eq!(built_by(&plugin), format!("pip {version}"));
         assert_eq!(plugin.installed(), ["alpha==1.0"]);
@@ -77,7 +63,7 @@ fn pip_of_any_version_serves() {
 fn an_old_pip_does_not_take_its_own_packages_for_installed() {
     // Of the interpreter's own packages pip and setuptools are always there.
     let packages = Packages::of(&[("setuptools", "1.0"), ("alpha", "1.0")]);
-    let plugin = with_pip(Plugin::needing("alpha\nsetuptools\n", &packages).no_uv(), "21.3");
+    let plugin = Plugin::needing("alpha\nsetuptools\n", &packages).no_uv().pip_of("21.3");
     plugin.sync().ok();
     assert_eq!(plugin.installed(), ["alpha==1.0", "setuptools==1.0"]);
 }
@@ -280,7 +266,7 @@ fn offline_uv_installs_from_its_cache_and_else_says_what_is_missing() {
     packages.forget();
     plugin.command(["sync", "--rebuild"]).run().ok();
     plugin.write("requirements.txt", "beta\n");
-    plugin.sync().exits(9).stderr_has("a package is not in the cache and the network is switched off");
+    plugin.sync().exits(9).stderr_has("a package is not at hand, and the network or the index is switched off");
     assert_eq!(packages.requests(), 0);
 }
 

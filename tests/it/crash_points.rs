@@ -282,7 +282,7 @@ mod of_a_build_that_fails {
     fn fails(installer: Installer) {
         let world = World::new(installer);
         world.built();
-        world.needs("no-such-package");
+        world.needs("alpha==9.0");
         let scene = Scene::new(world, "sync", Act::Command(&["sync"]), "alpha 1.0");
         Scene { stale: true, ..scene }.play();
     }

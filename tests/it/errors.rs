@@ -209,156 +209,6 @@ fn a_wait_is_announced_after_a_second_and_its_end_is_a_wait_timeout() {
 }
 
 #[test]
-fn an_installation_that_failed_is_told_with_the_installers_words() {
-    let packages = Packages::usual();
-    for installer in BOTH {
-        let plugin = Plugin::new("x").index(&packages).file("requirements.txt", "alpha>=7\n");
-        let plugin = if installer == Installer::Uv { plugin.uv() } else { plugin };
-        let output = plugin.sync();
-        fails(
-            &output,
-            Kind::InstallFailed,
-            &["no version of a package satisfies the manifest", "alpha", "correct the requirement"],
-        );
-        assert_eq!(plugin.generations_of("main"), [""; 0], "what failed is removed");
-        assert!(!plugin.data.join("venv").exists() && !plugin.data.join("site-packages").exists());
-    }
-}
-
-#[test]
-fn a_package_that_cannot_be_built_is_told_with_the_builders_words() {
-    let packages = Packages::usual();
-    broken_sdist("gamma", "1.0", packages.directory());
-    for installer in BOTH {
-        let plugin = Plugin::new("x").index(&packages).file("requirements.txt", "gamma\n");
-        let plugin = if installer == Installer::Uv { plugin.uv() } else { plugin };
-        let words = ["building it failed", "the compiler of this test is missing", "install a compiler"];
-        fails(&plugin.sync(), Kind::InstallFailed, &words);
-    }
-}
-
-/// Syncs with an index that misbehaves, and the class that `--check` tells.
-fn class_with(installer: Installer, plugin: Plugin) -> (Output, String) {
-    let plugin = plugin.file("requirements.txt", "alpha\n").env("UV_HTTP_RETRIES", "0").env("PIP_RETRIES", "0");
-    let plugin = if installer == Installer::Uv { plugin.uv() } else { plugin };
-    let output = plugin.sync();
-    fails(&output, Kind::InstallFailed, &["\n  hint: "]);
-    let class = plugin.check()["environments"][0]["last_failure"]["class"].as_str().unwrap_or_default().to_owned();
-    (output, class)
-}
-
-/// pip does not say why it could not read a page, so what people are told must leave both possible.
-#[track_caller]
-fn class_is(class: &str, (output, found): &(Output, String), installer: Installer) {
-    match installer {
-        Installer::Uv => assert_eq!(found, class, "{output}"),
-        Installer::Pip => {
-            let hint = output.stderr.rsplit("hint: ").next().unwrap_or_default();
-            assert!(found == class || hint.contains("index"), "{output}");
-        }
-    }
-}
-
-type Wrong = (&'static str, fn(&Index) -> &Index);
-
-#[test]
-fn what_an_index_does_wrong_has_a_class() {
-    let wrong: [Wrong; 3] = [
-        ("index-authentication", |index| index.login(Some("me:pw"))),
-        ("index-authentication", |index| index.status(Some(403))),
-        ("index-error", |index| index.status(Some(503))),
-    ];
-    for (class, change) in wrong {
-        for installer in BOTH {
-            let packages = Packages::of(&[("alpha", "1.0")]);
-            change(&packages);
-            class_is(class, &class_with(installer, Plugin::new("x").index(&packages)), installer);
-        }
-    }
-}
-
-#[test]
-fn an_index_that_cannot_be_reached_has_a_class() {
-    for (url, class) in [("http://127.0.0.1:9/simple", "connection-refused"), ("http://no-such.invalid/simple", "dns")]
-    {
-        for installer in BOTH {
-            class_is(class, &class_with(installer, Plugin::new("x").index_url(url)), installer);
-        }
-    }
-}
-
-#[test]
-fn a_download_that_arrives_damaged_has_a_class() {
-    for installer in BOTH {
-        let packages = Packages::of(&[]).with(&Wheel::simple("alpha", "1.0").payload(100_000));
-        packages.truncate(true);
-        let (output, class) = class_with(installer, Plugin::new("x").index(&packages));
-        assert_eq!(class, "damaged-download", "{output}");
-        packages.truncate(false).corrupt(true);
-        let (output, class) = class_with(installer, Plugin::new("x").index(&packages));
-        assert!(["damaged-download", "hash-mismatch"].contains(&class.as_str()), "{class}\n{output}");
-    }
-}
-
-#[test]
-fn what_failed_a_moment_ago_is_refused_but_sync_and_a_changed_manifest_try() {
-    let packages = Packages::usual();
-    let plugin = Plugin::needing("alpha>=7\n", &packages);
-    let run = || plugin.run(["python", "-c", "import alpha; print(alpha.VALUE)"]);
-    fails(&run(), Kind::InstallFailed, &["alpha"]);
-    packages.forget();
-    let asked = packages.requests();
-    refused(
-        &plugin,
-        plugin.command(["run", "python"]),
-        Kind::InstallRefused,
-        &["alpha", "is tried again in", "`plugdeps sync`"],
-    );
-    plugin.command(["session-start"]).run().ok().stdout_has("is tried again in");
-    assert_eq!(packages.requests(), asked, "what is refused asks nobody");
-    fails(&plugin.sync(), Kind::InstallFailed, &["alpha"]);
-    assert!(packages.requests() > asked);
-    plugin.write("requirements.txt", "alpha\n");
-    run().ok().stdout_is("alpha 1.0\n");
-}
-
-#[test]
-fn sync_mends_what_is_refused_when_the_index_recovered() {
-    let packages = Packages::usual();
-    let plugin = Plugin::needing("alpha==7\n", &packages);
-    plugin.command(["session-start"]).run().ok().stdout_has("systemMessage");
-    packages.add(&Wheel::simple("alpha", "7"));
-    plugin.command(["session-start"]).run().ok().silent();
-    plugin.run(["--", "true"]).exits(12).stderr_has("is tried again in");
-    plugin.sync().ok();
-    plugin.command(["session-start"]).run().ok().stdout_has("could be installed now");
-    plugin.command(["session-start"]).run().ok().silent();
-    assert!(plugin.check()["environments"][0]["last_failure"].is_null());
-}
-
-#[test]
-fn a_build_that_takes_too_long_is_ended_with_the_class_deadline() {
-    let packages = Packages::usual();
-    packages.latency(Duration::from_secs(20));
-    let plugin = Plugin::needing("alpha\n", &packages).file("plugdeps.toml", "deadline = 1\n");
-    let output = plugin.sync();
-    fails(&output, Kind::InstallFailed, &["did not end in time", "raise `deadline`"]);
-    assert!(output.elapsed < Duration::from_secs(10), "{output}");
-    assert_eq!(plugin.check()["environments"][0]["last_failure"]["class"], "deadline");
-    assert!(plugin.processes().is_empty(), "{:?}", plugin.processes());
-}
-
-#[test]
-fn an_installer_that_is_killed_has_the_class_killed() {
-    let plugin = Plugin::new("x")
-        .file("requirements.txt", "alpha\n")
-        .script("uv", "#!/bin/sh\n[ $1 = --version ] || kill -9 $$\n");
-    let output = plugin.run(["python"]);
-    fails(&output, Kind::InstallFailed, &["the installer was killed", "killed by signal 9", "add memory"]);
-    fails(&plugin.run(["python"]), Kind::InstallRefused, &["the installer was killed", "is tried again in"]);
-}
-
-#[test]
 fn what_is_not_built_is_not_ready() {
     let plugin = Plugin::new("x").file("requirements.txt", "alpha\n").uv();
     refused(&plugin, plugin.command(["env"]), Kind::NotReady, &["there is no environment yet", "`plugdeps sync`"]);
@@ -418,7 +268,7 @@ fn a_server_that_ends_before_it_answers_is_an_error_for_its_client() {
 
 #[test]
 fn every_kind_is_provoked_here() {
-    let here = include_str!("errors.rs");
+    let here = concat!(include_str!("errors.rs"), include_str!("back_off.rs"));
     for row in KINDS {
         assert!(here.contains(&format!("Kind::{:?}", row.kind)), "no test provokes {:?}", row.kind);
     }
@@ -436,8 +286,9 @@ fn documented() -> Vec<Vec<String>> {
 fn the_documentation_lists_exactly_the_kinds_and_classes_of_the_code() {
     let cells = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
     let mut expected: Vec<_> = KINDS.iter().map(|row| cells([row.code, &row.exit.to_string(), row.sentence])).collect();
-    let classes = failure::CLASSES.iter().chain([&failure::DEADLINE, &failure::KILLED, &failure::UNKNOWN]);
-    expected.extend(classes.map(|class| cells([class.code, class.sentence, class.hint])));
+    expected.extend(
+        failure::spoken().chain(failure::UNSPOKEN).map(|class| cells([class.code, class.sentence, class.hint])),
+    );
     let documented = documented();
     for row in &expected {
         assert!(documented.contains(row), "docs/errors.md lacks the row {row:?}");

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods)]
 
+mod back_off;
 mod backends;
 mod check;
 mod conformance;
@@ -10,6 +11,7 @@ mod crowds;
 mod doors;
 mod entry_points;
 mod errors;
+mod failure_classes;
 mod fixtures;
 mod go_between;
 mod hostile;

@@ -14,6 +14,9 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How often a held answer shows a sign of life; clients give a silent server up after 15 seconds and more.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(500);
 
+/// Stands for no answer at all.
+const NO_ANSWER: u16 = 0;
+
 /// A running server; it stops listening when dropped.
 pub struct Server {
     address: SocketAddr,
@@ -90,6 +93,9 @@ fn converse(stream: &TcpStream, answer: &impl Fn(&Request) -> Answer, stopped: &
     let mut reader = BufReader::new(stream.try_clone()?);
     while let Some(request) = Request::read(&mut reader)? {
         let answer = answer(&request);
+        if answer.status == NO_ANSWER {
+            break;
+        }
         let whole = answer.sent == answer.body.len();
         answer.send(stream, &request)?;
         if !whole || stopped.load(Ordering::SeqCst) {
@@ -141,6 +147,11 @@ impl Answer {
     /// An answer that says its status and nothing else.
     pub fn status(status: u16) -> Self {
         Self::new(status, format!("the server of this test answers {status}\n"))
+    }
+
+    /// The connection is closed instead.
+    pub fn none() -> Self {
+        Self::new(NO_ANSWER, "")
     }
 
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -34,6 +34,10 @@ struct Behaviour {
     status: Option<u16>,
     truncate: bool,
     corrupt: bool,
+    portal: bool,
+    drop: bool,
+    files_only: bool,
+    bare: bool,
     login: Option<String>,
     holds: BTreeMap<String, Hold>,
     uploads: BTreeMap<String, String>,
@@ -106,6 +110,26 @@ impl Index {
         self.change(|behaviour| behaviour.corrupt = on)
     }
 
+    /// Sends a page instead of each file, as a network does that wants a login first.
+    pub fn portal(&self, on: bool) -> &Self {
+        self.change(|behaviour| behaviour.portal = on)
+    }
+
+    /// Closes each connection without an answer.
+    pub fn drop_connections(&self, on: bool) -> &Self {
+        self.change(|behaviour| behaviour.drop = on)
+    }
+
+    /// Whether latency, statuses and closed connections are for files only, and pages arrive.
+    pub fn files_only(&self, on: bool) -> &Self {
+        self.change(|behaviour| behaviour.files_only = on)
+    }
+
+    /// Pages say nothing of a file but its name: no hash, no Python.
+    pub fn bare(&self, on: bool) -> &Self {
+        self.change(|behaviour| behaviour.bare = on)
+    }
+
     /// Demands basic authentication as `USER:PASS`; `None` for nobody's.
     pub fn login(&self, login: Option<&str>) -> &Self {
         self.change(|behaviour| behaviour.login = login.map(str::to_owned))
@@ -151,8 +175,14 @@ impl Index {
 
 impl Shared {
     fn converse(&self, request: &Request) -> Answer {
-        let behaviour = self.begin(request);
+        let mut behaviour = self.begin(request);
+        if behaviour.files_only && file_of(&request.path).is_none() {
+            behaviour = Behaviour { latency: Duration::ZERO, status: None, drop: false, ..behaviour };
+        }
         thread::sleep(behaviour.latency);
+        if behaviour.drop {
+            return Answer::none();
+        }
         self.answer(request, &behaviour).at_rate(behaviour.rate)
     }
 
@@ -185,7 +215,7 @@ impl Shared {
             ["simple", project] if request.path.ends_with('/') && !behaviour.uploads.is_empty() => {
                 self.project_as_json(project, &behaviour.uploads)
             }
-            ["simple", project] if request.path.ends_with('/') => self.project(project),
+            ["simple", project] if request.path.ends_with('/') => self.project(project, behaviour.bare),
             ["simple", project] => Answer::status(301).header("Location", format!("/simple/{project}/")),
             ["files", name] => self.file(name, request.header("range"), behaviour),
             _ => Answer::status(404),
@@ -198,12 +228,13 @@ impl Shared {
         Answer::new(200, body).header("Content-Type", "text/html").header("Cache-Control", "no-cache")
     }
 
-    fn project(&self, project: &str) -> Answer {
+    fn project(&self, project: &str, bare: bool) -> Answer {
         let mut files: Vec<_> =
             self.files().into_iter().filter(|name| project_of(name) == normalised(project)).collect();
         files.sort();
         match files.is_empty() {
             true => Answer::status(404),
+            false if bare => self.page(files.iter().map(|name| format!("<a href=\"/files/{name}\">{name}</a>"))),
             false => self.page(files.iter().map(|name| self.link(name))),
         }
     }
@@ -234,6 +265,9 @@ impl Shared {
         let Ok(mut bytes) = fs::read(self.directory.join(name)) else {
             return Answer::status(404);
         };
+        if behaviour.portal {
+            bytes = b"<html>log in to this network</html>".to_vec();
+        }
         let middle = bytes.len() / 2;
         if behaviour.corrupt && !bytes.is_empty() {
             bytes[middle] ^= 1;

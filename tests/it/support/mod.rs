@@ -45,7 +45,7 @@ pub use run::{Cmd, Output, Running};
 pub use state::{CLOCK, alpha_of, builders, copy, is_whole, live_in, named, preload, private_python};
 pub use strace::strace;
 pub use tree::{Tree, assert_same};
-pub use wheels::{Wheel, broken_sdist, noisy_sdist};
+pub use wheels::{Wheel, broken_sdist, c_sdist, noisy_sdist, sdist};
 pub use world::{BOTH, Installer, World, alpha, ask, proven, value_of};
 
 use std::time::{Duration, Instant};

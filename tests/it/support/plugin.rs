@@ -141,6 +141,21 @@ impl Plugin {
         self
     }
 
+    /// Puts uv of this version on PATH.
+    pub fn uv_of(self, version: &str) -> Self {
+        self.link_as("uv", &tools::uv_of(version));
+        self
+    }
+
+    /// Gives the plugin's interpreter this version of pip, among the user's own packages, which come first.
+    pub fn pip_of(self, version: &str) -> Self {
+        let python = tools::version(&tools::python()).unwrap();
+        let packages = self.home.join(format!(".local/lib/python{python}/site-packages"));
+        fs::create_dir_all(&packages).unwrap();
+        symlink(tools::pip_package(version).join("pip"), packages.join("pip")).unwrap();
+        self
+    }
+
     /// Takes uv from PATH again.
     pub fn no_uv(self) -> Self {
         let _ = fs::remove_file(self.path.join("uv"));

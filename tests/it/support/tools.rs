@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-const UV: &str = "uv==0.13.8";
+const UV: &str = "0.13.8";
 const MCP: &str = "mcp<2";
 /// The newest one, since that is what users have; with the tag, or npm would choose an older one for an older Node.
 const CLAUDE_CODE: &str = "@anthropic-ai/claude-code@latest";
@@ -22,8 +22,22 @@ const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', No
 
 /// The uv that tests use, of one pinned version.
 pub fn uv() -> PathBuf {
-    let fetch = |into: &Path| pip(&["install", "--target"], into, UV);
-    fetched(&UV.replace("==", "-"), fetch).join("bin/uv")
+    uv_of(UV)
+}
+
+/// uv of this version.
+pub fn uv_of(version: &str) -> PathBuf {
+    let fetch = |into: &Path| pip(&["install", "--target"], into, &format!("uv=={version}"));
+    fetched(&format!("uv-{version}"), fetch).join("bin/uv")
+}
+
+/// A directory with the wheels that a package with C sources is built with.
+pub fn build_wheels() -> PathBuf {
+    let fetch = |into: &Path| {
+        let flags = ["download", "--only-binary=:all:", "--dest"];
+        ["setuptools", "wheel"].iter().for_each(|name| pip(&flags, into, name));
+    };
+    fetched(&format!("build-wheels-python{}", version(&python()).unwrap_or_default()), fetch)
 }
 
 /// A directory that holds pip of this version: with it as `PYTHONPATH`, `python -m pip` is that pip.

@@ -203,22 +203,32 @@ pub fn noisy_sdist(name: &str, version: &str, directory: &Path) -> PathBuf {
     sdist(name, version, NOISY, directory)
 }
 
-/// Writes a source distribution with this backend.
+/// Writes a source distribution whose build, in Python, is this.
 pub fn sdist(name: &str, version: &str, backend: &str, directory: &Path) -> PathBuf {
-    pack(name, version, backend, PYPROJECT, directory)
+    pack(name, version, &[("backend.py", backend), ("pyproject.toml", PYPROJECT)], directory)
 }
 
 /// The same, for whose build another package is installed first.
 pub fn noisy_sdist_built_with(other: &str, name: &str, version: &str, directory: &Path) -> PathBuf {
     let pyproject = PYPROJECT.replace("requires = []", &format!("requires = [{other:?}]"));
-    pack(name, version, NOISY, &pyproject, directory)
+    pack(name, version, &[("backend.py", NOISY), ("pyproject.toml", &pyproject)], directory)
 }
 
-fn pack(name: &str, version: &str, backend: &str, pyproject: &str, directory: &Path) -> PathBuf {
+/// Writes a source distribution with an extension in C, that setuptools builds with these libraries of the system.
+pub fn c_sdist(name: &str, version: &str, source: &str, libraries: &str, directory: &Path) -> PathBuf {
+    let setup = format!(
+        "from setuptools import Extension, setup\n\
+         setup(name='{name}', version='{version}', ext_modules=[Extension('{name}', ['x.c'], libraries=[{libraries}])])\n"
+    );
+    let project = "[build-system]\nrequires = ['setuptools', 'wheel']\nbuild-backend = 'setuptools.build_meta'\n";
+    pack(name, version, &[("setup.py", &setup), ("x.c", source), ("pyproject.toml", project)], directory)
+}
+
+fn pack(name: &str, version: &str, files: &[(&str, &str)], directory: &Path) -> PathBuf {
     let stem = format!("{name}-{version}");
     let source = tempfile::tempdir().unwrap();
     let info = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
-    for (file, text) in [("backend.py", backend), ("pyproject.toml", pyproject), ("PKG-INFO", &info)] {
+    for (file, text) in files.iter().chain(&[("PKG-INFO", info.as_str())]) {
         fs::write(source.path().join(file), text).unwrap();
     }
     fs::create_dir_all(directory).unwrap();
