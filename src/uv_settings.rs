@@ -184,6 +184,12 @@ mod tests {
     }
 
     #[test]
+    fn indexes_are_mixed_where_the_strategy_is_another_than_the_first() {
+        assert!(mixes_indexes(&uv("index-strategy = 'unsafe-best-match'")));
+        assert!(!mixes_indexes(&uv("index-strategy = 'first-index'")) && !mixes_indexes(&uv("")));
+    }
+
+    #[test]
     fn a_path_and_a_workspace_are_neighbours_and_an_address_is_none() {
         let near = [
             "[sources]\na = { path = 'x' }",
