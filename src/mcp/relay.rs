@@ -154,8 +154,8 @@ impl Relay {
                 }
             }
             // Of a server whose place another has taken, or only to wake us up.
-            Event::Plain | Event::Learned(_) | Event::Refused(..) => {}
-            Event::ServerSilent(_) | Event::ServerEnded(..) => {}
+            Event::Plain | Event::Learned(_) | Event::Refused(..) | Event::ServerSilent(_) | Event::ServerEnded(..) => {
+            }
         }
         Ok(None)
     }
@@ -306,10 +306,8 @@ impl Relay {
         if let (None, Some(home)) = (&self.instead_of, self.wanted.another(&sealed.generation)) {
             output::note(&format!("{} is started with its previous packages", self.plugin));
             self.instead_of = Some((sealed, failed));
-            return self.start(home).unwrap_or_else(|error| {
-                output::error(&error);
-                Some(error.kind.info().exit)
-            });
+            let started = self.start(home).inspect_err(output::error);
+            return started.unwrap_or_else(|error| Some(error.kind.info().exit));
         }
         self.instead_of = None;
         let why = format!("{}: {}", self.plugin, error.sentence());
