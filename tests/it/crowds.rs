@@ -132,15 +132,6 @@ mod the_environments_of_a_plugin {
 mod a_builder_may_be_killed_at_any_moment {
     use super::*;
 
-    /// The processes that build, or that are about to.
-    fn builders(world: &World) -> Vec<u32> {
-        let builds = |pid: &u32| {
-            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            words.split(|byte| *byte == 0).any(|word| word == b"__build")
-        };
-        world.plugin.processes().into_iter().filter(builds).collect()
-    }
-
     /// Starts a hook, and after so many microseconds of building kills the builder: alone, so that its installer goes on
     /// without it, or with all that it started, or both and the hook as well. Whether there was one to kill.
     fn kill_after(world: &World, delay: Duration, whom: u32) -> bool {
@@ -148,14 +139,14 @@ mod a_builder_may_be_killed_at_any_moment {
         let started = Instant::now();
         let mut found = Vec::new();
         while found.is_empty() && hook.is_running() && started.elapsed() < LONG {
-            found = builders(world);
+            found = world.plugin.builders();
         }
         thread::sleep(delay);
         if whom == 2 {
             hook.kill();
         }
         // The builder first: it must not live to see its installer end, which would be a failure and not a crash.
-        let pids = builders(world);
+        let pids = world.plugin.builders();
         let families: Vec<u32> = pids.iter().flat_map(|pid| processes::descendants(*pid)).collect();
         pids.iter().for_each(|pid| processes::signal(*pid, Signal::KILL));
         if whom > 0 {

@@ -153,6 +153,7 @@ mod ready_means_a_sealed_receipt_with_this_fingerprint_whose_interpreter_is_ther
         ];
         for (way, damage) in ways {
             for file in ["profile.json", "receipt.json"] {
+                world.plugin.rests();
                 let old = world.plugin.current().unwrap();
                 let path = if file == "receipt.json" { old.join(file) } else { world.plugin.state().join(file) };
                 let damaged = damage(&fs::read(&path).unwrap());

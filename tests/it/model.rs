@@ -114,7 +114,13 @@ impl Model {
         }
     }
 
+    /// A builder goes on for a moment after it has published.
+    fn nobody_builds(&self) {
+        wait_until("nobody builds", LONG, || self.world.plugin.builders().is_empty());
+    }
+
     fn take(&mut self, step: &Step) {
+        self.nobody_builds();
         let before = self.world.plugin.profile();
         match step {
             Step::Edit(version) => {
@@ -268,6 +274,7 @@ impl Model {
         }
         assert!(!self.run(""), "it does not heal");
         self.checks(&[], false);
+        self.nobody_builds();
         let settled = self.world.plugin.profile();
         assert!(!self.run(""));
         assert_eq!(self.world.plugin.profile(), settled, "a ready start changed something");
