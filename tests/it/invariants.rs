@@ -673,7 +673,7 @@ mod waiting_is_bounded_and_visible {
     fn run_serves_the_last_good_one_when_its_time_is_over_and_fails_when_there_is_none() {
         let (world, fresh) = (World::new(Installer::Uv), World::new(Installer::Uv));
         world.built();
-        [&world, &fresh].map(|world| world.plugin.write("plugdeps.toml", "deadline = 1\n"));
+        [&world, &fresh].iter().for_each(|world| world.plugin.write("plugdeps.toml", "deadline = 1\n"));
         let locks = (hold(&world), hold(&fresh));
         world.needs("alpha==2.0");
         let served = world.python_cmd("import alpha; print(alpha.VALUE)").spawn();
