@@ -139,14 +139,14 @@ mod a_builder_may_be_killed_at_any_moment {
         let started = Instant::now();
         let mut found = Vec::new();
         while found.is_empty() && hook.is_running() && started.elapsed() < LONG {
-            found = builders(&world.plugin);
+            found = world.plugin.builders();
         }
         thread::sleep(delay);
         if whom == 2 {
             hook.kill();
         }
         // The builder first: it must not live to see its installer end, which would be a failure and not a crash.
-        let pids = builders(&world.plugin);
+        let pids = world.plugin.builders();
         let families: Vec<u32> = pids.iter().flat_map(|pid| processes::descendants(*pid)).collect();
         pids.iter().for_each(|pid| processes::signal(*pid, Signal::KILL));
         if whom > 0 {

@@ -167,7 +167,7 @@ mod while_the_packages_install {
         server.initialize();
         assert_eq!(server.call_tool("value", json!({}))["isError"], true);
         world.index.status(None).hold("alpha", Duration::from_secs(4));
-        wait_until("it is tried again", LONG, || !builders(&world.plugin).is_empty());
+        wait_until("it is tried again", LONG, || !world.plugin.builders().is_empty());
         // The go-between began the attempt, and notices that it did within a moment.
         std::thread::sleep(Duration::from_millis(500));
         assert_eq!(ask(&mut server), "alpha 1.0");

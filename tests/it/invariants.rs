@@ -153,6 +153,7 @@ mod ready_means_a_sealed_receipt_with_this_fingerprint_whose_interpreter_is_ther
         ];
         for (way, damage) in ways {
             for file in ["profile.json", "receipt.json"] {
+                world.plugin.rests();
                 let old = world.plugin.current().unwrap();
                 let path = if file == "receipt.json" { old.join(file) } else { world.plugin.state().join(file) };
                 let damaged = damage(&fs::read(&path).unwrap());
@@ -670,11 +671,9 @@ mod waiting_is_bounded_and_visible {
 
     #[test]
     fn run_serves_the_last_good_one_when_its_time_is_over_and_fails_when_there_is_none() {
-        let world = World::new(Installer::Uv);
-        world.plugin.write("plugdeps.toml", "deadline = 1\n");
-        let fresh = World::new(Installer::Uv);
-        fresh.plugin.write("plugdeps.toml", "deadline = 1\n");
+        let (world, fresh) = (World::new(Installer::Uv), World::new(Installer::Uv));
         world.built();
+        [&world, &fresh].iter().for_each(|world| world.plugin.write("plugdeps.toml", "deadline = 1\n"));
         let locks = (hold(&world), hold(&fresh));
         world.needs("alpha==2.0");
         let served = world.python_cmd("import alpha; print(alpha.VALUE)").spawn();

@@ -114,7 +114,13 @@ impl Model {
         }
     }
 
+    /// A builder goes on for a moment after it has published.
+    fn nobody_builds(&self) {
+        wait_until("nobody builds", LONG, || self.world.plugin.builders().is_empty());
+    }
+
     fn take(&mut self, step: &Step) {
+        self.nobody_builds();
         let before = self.world.plugin.profile();
         match step {
             Step::Edit(version) => {
@@ -269,9 +275,10 @@ impl Model {
         self.checks(&[], false);
         if !self.locks {
             // Another builder may still have been at work, whose starter found what it wanted, and have published last.
-            wait_until("nobody builds", LONG, || builders(&self.world.plugin).is_empty());
+            self.nobody_builds();
             assert!(!self.run(""), "it does not heal");
         }
+        self.nobody_builds();
         let settled = self.world.plugin.profile_json();
         assert!(!self.run(""));
         assert_eq!(self.world.plugin.profile_json(), settled, "a ready start changed something");

@@ -42,7 +42,7 @@ pub use plugin::{Plugin, executable, fixture};
 pub use random::{Random, times};
 pub use record::{Record, Tolerance, lines};
 pub use run::{Cmd, Output, Running};
-pub use state::{CLOCK, alpha_of, builders, copy, is_whole, live_in, named, preload, private_python};
+pub use state::{CLOCK, alpha_of, copy, is_whole, live_in, named, preload, private_python};
 pub use strace::strace;
 pub use tree::{Tree, assert_same};
 pub use wheels::{Wheel, broken_sdist, c_sdist, noisy_sdist, sdist};

@@ -52,15 +52,6 @@ pub fn alpha_of(generation: &Path) -> String {
     site_packages(generation).and_then(|site| fs::read_to_string(site.join("alpha.py")).ok()).unwrap_or_default()
 }
 
-/// The processes that build, or that are about to.
-pub fn builders(plugin: &Plugin) -> Vec<u32> {
-    let builds = |pid: &u32| {
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        words.split(|byte| *byte == 0).any(|word| word == b"__build")
-    };
-    plugin.processes().into_iter().filter(builds).collect()
-}
-
 /// The share of a lease that a server holds.
 #[track_caller]
 pub fn live_in(generation: &Path) -> File {

@@ -159,6 +159,15 @@ impl Plugin {
         wait_until("all have ended", 2 * BUILD, || self.processes().is_empty());
     }
 
+    /// The processes that build, or that are about to.
+    pub fn builders(&self) -> Vec<u32> {
+        let builds = |pid: &u32| {
+            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.split(|byte| *byte == 0).any(|word| word == b"__build")
+        };
+        self.processes().into_iter().filter(builds).collect()
+    }
+
     /// How many builds there were: each has a log, of which ten are kept.
     pub fn builds(&self) -> usize {
         names(&self.state().join("logs"), "").len()
