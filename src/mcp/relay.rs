@@ -232,9 +232,11 @@ impl Relay {
 
     /// Tells the client, and waits for something to change.
     fn give_up(&mut self, error: Error, why: &str, pause: Option<Duration>) {
+        // Before anybody hears of it: who does may mend it at once, and that is a change.
+        let again = Again::after(&self.wanted, pause);
         lock(&self.talk).act(&self.events, |exchange, out| exchange.fail(why, out));
         self.failure = Some(error);
-        self.wait(Some(Again::after(&self.wanted, pause)));
+        self.wait(Some(again));
     }
 
     fn client_ended(&mut self) -> Option<u8> {
