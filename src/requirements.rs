@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The largest number of files that one requirements file may reach.
 const MAX_FILES: usize = 1_000;
 /// The largest number of lines in all of them, continuation lines joined.
-const MAX_LINES: usize = 100_000;
+const MAX_LINES: usize = 200_000;
 
 /// A file whose content decides what is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]

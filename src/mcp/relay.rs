@@ -195,10 +195,8 @@ impl Relay {
     /// Starts the server in its home. Returns the exit status if there is nothing left to do.
     fn start(&mut self, home: Home) -> Result<Option<u8>> {
         let Home { sealed, lease, words, files } = home;
-        let started = Start::new(&words, Some(&sealed.generation)).and_then(|start| {
-            let server = Server::start(&start, lease);
-            server.map_err(|e| start.failed(&e))
-        });
+        let started = Start::new(&words, Some(&sealed.generation));
+        let started = started.and_then(|start| Server::start(&start, lease).map_err(|e| start.failed(&e)));
         let mut server = match started {
             Ok(server) => server,
             // A program that the packages no longer bring is as good as one that does not start.
@@ -230,11 +228,12 @@ impl Relay {
         self.give_up(error, &why, Some(pause));
     }
 
-    /// Tells the client, and waits for something to change.
+    /// Tells the client, and waits for something to change: whoever is told may mend it at once.
     fn give_up(&mut self, error: Error, why: &str, pause: Option<Duration>) {
+        let again = Again::after(&self.wanted, pause);
         lock(&self.talk).act(&self.events, |exchange, out| exchange.fail(why, out));
         self.failure = Some(error);
-        self.wait(Some(Again::after(&self.wanted, pause)));
+        self.wait(Some(again));
     }
 
     fn client_ended(&mut self) -> Option<u8> {
@@ -269,12 +268,11 @@ impl Relay {
     }
 
     fn server_ended(&mut self, status: ExitStatus) -> Result<Option<u8>> {
-        let (proven, plain) = {
+        let (proven, plain, begun) = {
             let talk = lock(&self.talk);
-            (talk.exchange.is_proven(), talk.exchange.is_plain())
+            (talk.exchange.is_proven(), talk.exchange.is_plain(), talk.exchange.has_begun())
         };
         // Nobody greeted it, or nobody waits for its answer any more, or somebody ended it: no fault of its packages.
-        let begun = lock(&self.talk).exchange.has_begun();
         let expected = plain || !begun || self.client_ended.is_some() || self.asked_to_end || child::was_ended(status);
         if !proven && !expected {
             return Ok(self.gave_no_answer(describe_end(status), child::exit_code(status)));

@@ -153,8 +153,8 @@ mod while_the_packages_install {
         let mut server = world.plugin.server("plain");
         server.initialize();
         assert_eq!(server.call_tool("value", json!({}))["isError"], true);
-        world.needs("alpha==3.0");
         assert!(server.list_tools().is_empty());
+        world.needs("alpha==3.0");
         assert!(server.wait_for_notification("notifications/tools/list_changed", LONG).is_some());
         assert_eq!(ask(&mut server), "alpha 3.0");
     }
@@ -201,8 +201,8 @@ mod while_the_packages_install {
         let result = server.call_tool("value", json!({}));
         assert!(content(&result).contains("read `missing.txt`"), "{result}");
         assert_eq!(result["isError"], true);
-        world.needs("alpha==3.0");
         assert!(server.list_tools().is_empty());
+        world.needs("alpha==3.0");
         assert!(server.wait_for_notification("notifications/tools/list_changed", LONG).is_some());
         assert_eq!(ask(&mut server), "alpha 3.0");
     }

@@ -158,9 +158,9 @@ fn a_million_lines_are_refused_and_what_is_just_long_is_read_in_little_memory() 
     let world = World::new(Installer::Uv);
     world.built();
     world.needs(&"b\n".repeat(1_000_000));
-    refused(&world.plugin, 6, &["`requirements.txt`", "more than 100000 lines in all"]);
+    refused(&world.plugin, 6, &["`requirements.txt`", "more than 200000 lines in all"]);
     let enormous = "a".repeat(8 << 20);
-    let many: String = (0..99_000).map(|n| format!("b{n}\n")).collect();
+    let many: String = (0..199_000).map(|n| format!("b{n}\n")).collect();
     for (text, status) in
         [(many, 10), (enormous.clone(), 10), ("b \\\n".repeat(500_000), 10), (format!("-r {enormous}"), 11)]
     {
@@ -478,4 +478,24 @@ fn a_client_is_told_nothing_that_steers_its_terminal() {
     let said = answer["content"][0]["text"].as_str().unwrap();
     assert!(said.contains("the installer said: error: "), "{said}");
     harmless(said);
+}
+
+#[test]
+fn what_is_said_of_a_mistake_tells_no_password() {
+    let mistakes = [
+        ("requirements.txt", "-e . --global-option=URL\n"),
+        ("requirements.txt", "-r URL\n"),
+        ("plugdeps.toml", "installer = 'URL'\n"),
+        ("plugdeps.toml", "[environments.'URL']\ndirectory = 'a'\n"),
+        ("pyproject.toml", "'URL' = 1\n'URL' = 2\n"),
+        ("pyproject.toml", "[project]\nname = 'x'\ndependencies = ['-i URL']\n"),
+    ];
+    for (name, text) in mistakes {
+        let plugin = Plugin::new("x").file(name, &text.replace("URL", "https://me:hunter2@h/s")).uv();
+        for args in [["--check"].as_slice(), &["--check", "--json"]] {
+            let said = plugin.command(args).run();
+            let said = said.stdout + &said.stderr;
+            assert!(said.contains("https://****@h/s") && !said.contains("hunter2"), "{text}: {said}");
+        }
+    }
 }
