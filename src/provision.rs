@@ -228,7 +228,7 @@ impl<'a> Wait<'a> {
         }
         self.refuse()?;
         // Where a builder could not even write down why it failed, as on a full disk, it would end without a word.
-        fs::write(&builder::log_path(&self.work.store), &[b'\n'; ROOM_FOR_WORDS])?;
+        fs::write(&builder::log_path(&self.work.store), &vec![b'\n'; ROOM_FOR_WORDS])?;
         self.builders += 1;
         self.end = builder::start(place, name, &self.work.store, lock)?;
         Ok(None)
