@@ -1,6 +1,6 @@
 //! Why an installer failed, recognised from its own words, what to do about it, and when to try again.
 //!
-//! The table of classes is in [`outside`] and [`inside`]. Its order is the policy: the first row one of whose phrases
+//! The table of classes is in `outside.rs` and `inside.rs`. Its order is the policy: the first row one of whose phrases
 //! was said is the class. A phrase is lowercase and holds a character that is in no name of a package or a file, so
 //! that none is mistaken for it; one that begins and ends with a line end is a whole line. What no row knows keeps the
 //! installer's own last lines.

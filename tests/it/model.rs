@@ -306,9 +306,7 @@ fn any_sequence(locks: bool) {
     let steps = std::cell::Cell::new(0);
     let outcome = TestRunner::new(config).run(&prop::collection::vec(step(), 1..16), |sequence| {
         let mut model = Model::new(locks);
-        println!("{sequence:?}");
         for step in &sequence {
-            println!("  {step:?}");
             model.take(step);
         }
         model.heals();
