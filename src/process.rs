@@ -8,7 +8,6 @@
 use crate::fault;
 use crate::lock::Lock;
 use crate::threads::{Inbox, spawn, try_spawn};
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeWriter, Read};
@@ -60,7 +59,8 @@ pub struct Job {
     program: PathBuf,
     args: Vec<OsString>,
     directory: Option<PathBuf>,
-    environment: BTreeMap<OsString, Option<OsString>>,
+    /// What comes later counts.
+    environment: Vec<(OsString, Option<OsString>)>,
     input: Option<Arc<File>>,
 }
 
@@ -87,7 +87,7 @@ pub enum Terminal {
 impl Job {
     /// A job that runs `program`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into(), args: Vec::new(), directory: None, environment: BTreeMap::new(), input: None }
+        Self { program: program.into(), args: Vec::new(), directory: None, environment: Vec::new(), input: None }
     }
 
     /// Adds one argument.
@@ -114,7 +114,7 @@ impl Job {
     /// Sets a variable for the job.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.environment.insert(name.into(), Some(value.as_ref().to_owned()));
+        self.environment.push((name.into(), Some(value.as_ref().to_owned())));
         self
     }
 
