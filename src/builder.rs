@@ -17,6 +17,9 @@ use std::path::PathBuf;
 /// The command that only [`start`] writes.
 pub const COMMAND: &str = "__build";
 
+/// What a builder may have to say, and a part of what it will write, in bytes.
+const ROOM_FOR_WORDS: usize = 64 * 1024;
+
 /// Where a builder's last words are: what it says when it cannot even write its log.
 pub fn log_path(store: &Store) -> PathBuf {
     store.directory().join("builder.log")
@@ -28,7 +31,8 @@ pub fn log_path(store: &Store) -> PathBuf {
 /// # Errors
 /// This program cannot be started once more.
 pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Result<Option<Inbox<()>>> {
-    let log = fs::create(&log_path(store))?;
+    // Where it could not even write down why it failed, as on a full disk, it would end without a word.
+    let log = fs::create_with_room(&log_path(store), ROOM_FOR_WORDS)?;
     let args: [OsString; 7] = [
         COMMAND.into(),
         "--root".into(),

@@ -96,7 +96,7 @@ fn replace(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     fault::point("create", path)?;
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
-    write_all(file.as_file_mut(), path, content)?;
+    append(file.as_file_mut(), path, content)?;
     if durable {
         fault::point("sync", path)?;
         // Before the rename: a crash of the machine must not leave the name on an empty file.
@@ -127,7 +127,7 @@ fn create_aside(directory: &Path) -> io::Result<PathBuf> {
 /// The directory cannot be written.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     let create = || fault::point("create", path).and_then(|()| File::create(path));
-    create().and_then(|mut file| write_all(&mut file, path, content)).map_err(|e| failed("write", path, &e))
+    create().and_then(|mut file| append(&mut file, path, content)).map_err(|e| failed("write", path, &e))
 }
 
 /// Adds to the end of a file that is open for that.
@@ -135,10 +135,6 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 /// # Errors
 /// The file cannot be written.
 pub fn append(file: &mut File, path: &Path, content: &[u8]) -> io::Result<()> {
-    write_all(file, path, content)
-}
-
-fn write_all(file: &mut File, path: &Path, content: &[u8]) -> io::Result<()> {
     for part in fault::halves(content) {
         fault::point("write", path)?;
         file.write_all(part)?;
@@ -196,13 +192,15 @@ pub fn open(path: &Path) -> Option<File> {
     os::open_without_waiting(path).ok()
 }
 
-/// Creates a file of ours, or empties the one that is there.
+/// Creates a file of ours, or empties the one that is there, if there is room for so many bytes.
 ///
 /// # Errors
-/// The file cannot be created, or its name is a link's or a fifo's.
-pub fn create(path: &Path) -> Result<File> {
+/// There is not, or the file cannot be created, or its name is a link's or a fifo's.
+pub fn create_with_room(path: &Path, bytes: usize) -> Result<File> {
     let create = || os::our_own().write(true).create(true).truncate(true).open(path);
-    fault::point("create", path).and_then(|()| create()).map_err(|e| failed("create", path, &e))
+    let fill = |file: &mut File| append(file, path, &vec![b'\n'; bytes]).and(file.set_len(0)).and(file.rewind());
+    let mut file = fault::point("create", path).and_then(|()| create()).map_err(|e| failed("create", path, &e))?;
+    fill(&mut file).map(|()| file).map_err(|e| failed("write", path, &e))
 }
 
 /// Creates a file that must not exist, for appending.

@@ -175,11 +175,11 @@ impl Job {
         fault::passed("have started", &self.program);
         // The command holds our copies of the writing ends; while they are open the output has no end.
         drop(command);
-        let group = os::Group::of(&child);
+        let group = os::Group::of(&child, terminal);
         let events = Inbox::default();
         let watched = listen(reader, events.clone()).and_then(|()| wait(child, events.clone()));
         // Nobody would see its end.
-        watched.inspect_err(|_| group.end())?;
+        watched.inspect_err(|_| group.end(true))?;
         follow(&events, &group, deadline, output)
     }
 
@@ -227,8 +227,8 @@ fn follow(
             }
             None if ended.is_some() => silent = true,
             None => {
+                group.end(out_of_time);
                 out_of_time = true;
-                group.end();
                 deadline = Instant::now() + GRACE;
             }
         }

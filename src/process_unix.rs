@@ -15,20 +15,28 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 /// The processes that one job started.
-pub(super) struct Group(Option<Pid>);
+pub(super) struct Group {
+    first: Option<Pid>,
+    /// Whether they are a group of their own, or in ours.
+    own: bool,
+}
 
 impl Group {
-    pub(super) fn of(child: &Child) -> Self {
-        Self(i32::try_from(child.id()).ok().and_then(Pid::from_raw))
+    pub(super) fn of(child: &Child, terminal: Terminal) -> Self {
+        let first = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        Self { first, own: terminal == Terminal::None }
     }
 
-    /// Ends all of them at once: an installer that is cut off leaves only what nobody sees yet.
-    pub(super) fn end(&self) {
-        if let Some(pid) = self.0 {
-            // Either may be gone already. The group alone is not enough: a live job stays in ours.
-            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-            let _ = rustix::process::kill_process(pid, Signal::KILL);
-        }
+    /// Ends all of them at once: an installer that is cut off leaves only what nobody sees yet. In our own group the
+    /// first one is interrupted, as by Ctrl-C, and so ends what it started itself; `again`, it alone can be killed.
+    pub(super) fn end(&self, again: bool) {
+        let Some(pid) = self.first else { return };
+        // Any of them may be gone already.
+        let _ = match (self.own, again) {
+            (true, _) => rustix::process::kill_process_group(pid, Signal::KILL),
+            (false, false) => rustix::process::kill_process(pid, Signal::INT),
+            (false, true) => rustix::process::kill_process(pid, Signal::KILL),
+        };
     }
 }
 

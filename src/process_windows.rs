@@ -26,12 +26,12 @@ const HANDOVER: Duration = Duration::from_secs(5);
 pub(super) struct Group(u32);
 
 impl Group {
-    pub(super) fn of(child: &Child) -> Self {
+    pub(super) fn of(child: &Child, _terminal: Terminal) -> Self {
         Self(child.id())
     }
 
     /// Ends the process and what it started.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, _again: bool) {
         let pid = self.0.to_string();
         let mut command = Command::new("taskkill");
         command.args(["/T", "/F", "/PID", pid.as_str()]).stdout(Stdio::null()).stderr(Stdio::null());

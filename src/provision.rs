@@ -22,9 +22,6 @@ const TICK: Duration = Duration::from_millis(10);
 /// How often a waiter replaces a builder that died without a word.
 const BUILDERS: u32 = 3;
 
-/// What a builder may have to say, and a part of what it will write, in bytes.
-const ROOM_FOR_WORDS: usize = 64 * 1024;
-
 /// How long a door waits for somebody else's build, and whom it tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Door {
@@ -227,8 +224,6 @@ impl<'a> Wait<'a> {
                 .map(|sealed| Some((sealed, true)));
         }
         self.refuse()?;
-        // Where a builder could not even write down why it failed, as on a full disk, it would end without a word.
-        fs::write(&builder::log_path(&self.work.store), &vec![b'\n'; ROOM_FOR_WORDS])?;
         self.builders += 1;
         self.end = builder::start(place, name, &self.work.store, lock)?;
         Ok(None)

@@ -6,6 +6,7 @@ use crate::lockfile;
 use crate::manifest::{Format, Manifest};
 use crate::requirement_line::Line;
 use crate::requirements::Item;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Refuses a manifest that does not name the hash of all it asks for, where the author wants it to.
@@ -51,7 +52,9 @@ fn requirements(root: &Path, manifest: &Manifest) -> Vec<String> {
     let facts = manifest.facts();
     let is_own = |item: &&Item| own.iter().any(|(file, line, _)| (file, *line) == (&item.file, item.line));
     let unhashed = facts.unhashed.iter().filter(|item| !is_own(item));
-    let unpinned = facts.unpinned.iter().filter(|item| !facts.unhashed.contains(item));
+    // A set, since there may be many of both.
+    let named: BTreeSet<(&str, usize)> = facts.unhashed.iter().map(|item| (item.file.as_str(), item.line)).collect();
+    let unpinned = facts.unpinned.iter().filter(|item| !named.contains(&(item.file.as_str(), item.line)));
     let unpinned = unpinned.map(|item| told(item, "has hashes, and no one version (`==`) that they are of"));
     unhashed.map(|item| told(item, NO_HASH)).chain(unpinned).collect()
 }

@@ -48,6 +48,7 @@ pub const CLASSES: &[Class] = &[
         ONLY_A_CHANGE,
         &[
             "hashes are required in",
+            "but no trusted hash was provided for",
             "in `--require-hashes` mode",
             "in --require-hashes mode",
             "requirement to have a hash",
@@ -213,6 +214,7 @@ pub const CLASSES: &[Class] = &[
             "content-length mismatch",
             "unable to locate the end of central directory",
             ".whl is invalid.",
+            "the wheel is invalid: ",
             "file is not a zip file",
             "tarfile.readerror:",
             "bad crc-32 for file",

@@ -174,25 +174,6 @@ mod while_the_packages_install {
     }
 
     #[test]
-    fn while_a_failure_is_fresh_the_earlier_packages_serve_and_nobody_is_asked() {
-        let mut world = World::new(Installer::Uv);
-        world.built();
-        assert_eq!(proven(&world), "alpha 1.0");
-        world.needs("no-such-package");
-        world.plugin.hook().ok();
-        let (asked, others) = (world.plugin.home.join("asked"), world.plugin.home.join("others"));
-        for tool in ["python3", "uv"] {
-            executable(&others.join(tool), &format!("#!/bin/sh\necho > '{}'\n", asked.display()));
-        }
-        let path = format!("{}:{}", others.display(), world.plugin.path_dir().display());
-        world.plugin = world.plugin.env("PATH", path);
-        let mut server = world.plugin.server("plain");
-        assert_eq!(value_of(&mut server), "alpha 1.0");
-        assert!(is_python(&program_of(&server)), "there was no need for a go-between");
-        assert!(!asked.exists());
-    }
-
-    #[test]
     fn a_manifest_that_cannot_be_read_is_told_and_served_when_it_is_mended() {
         let world = World::new(Installer::Uv);
         world.plugin.write("requirements.txt", "-r missing.txt\n");

@@ -81,13 +81,13 @@ fn a_wrong_hash_is_a_hash_mismatch() {
 }
 
 #[test]
-fn a_missing_hash_among_hashes_is_a_hash_mismatch() {
+fn a_missing_hash_among_hashes_is_told() {
     let packages = packages();
     let alpha = Wheel::simple("alpha", "9.0").write_hashed(packages.directory());
     for_both(&packages, |plugin| {
         plugin.write("requirements.txt", &format!("{alpha}beta==1.0\n--require-hashes\n"));
         plugin.sync().exits(9);
-        assert_eq!(plugin.check()["environments"][0]["last_failure"]["class"], "hash-mismatch", "{}", plugin.sync());
+        assert_eq!(plugin.check()["environments"][0]["last_failure"]["class"], "hash-missing", "{}", plugin.sync());
     });
 }
 
