@@ -33,6 +33,15 @@ fn every_fixture_ships_the_hooks_of_this_repository() {
 }
 
 #[test]
+fn the_shipped_hook_has_a_time_limit_and_says_what_it_does() {
+    let text = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/hooks.json")).unwrap();
+    let hooks: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let hook = &hooks["hooks"]["SessionStart"][0]["hooks"][0];
+    // Above the 570 s for which a headless hook waits, so that the host hears why from the hook itself.
+    assert_eq!((&hook["timeout"], hook["statusMessage"].is_string()), (&serde_json::json!(600), true), "{hook}");
+}
+
+#[test]
 fn every_server_of_every_fixture_is_started_by_plugdeps_from_a_script_or_a_command_that_exists() {
     for name in names().iter().filter(|name| *name != REPLACED) {
         let place = Place { root: fixture(name), data: "/nowhere".into() };
