@@ -40,8 +40,6 @@ pub struct Home {
     pub lease: Option<Lock>,
     /// The command as it is started there.
     pub words: Vec<OsString>,
-    /// The files of the plugin that it names, as they were.
-    pub files: Files,
 }
 
 /// The time of a whole build, and a little for its start and end.
@@ -77,36 +75,39 @@ impl Wanted {
     }
 
     fn settle(&self, work: &Work<'_>, look: impl Fn() -> Result<Ready>) -> Result<Home> {
-        let (words, files) = self.started(work)?;
+        let words = self.started(work)?;
         for _ in 0..LEASE_TRIES {
             let ready = look()?;
-            let sealed = self.fitting(work, ready.sealed, &files);
+            let sealed = self.fitting(work, ready.sealed, &words);
             if let Some(lease) = provision::lease(&sealed) {
                 if let Some(error) = &ready.stale {
                     output::error(error);
                     let name = &work.plugin.name;
                     output::note(&format!("{name} starts with its previous packages, which may not fit"));
                 }
-                return Ok(Home { sealed, lease, words, files });
+                return Ok(Home { sealed, lease, words });
             }
         }
         let error = Error::new(Kind::NotReady, "keep the environment");
         Err(error.because("it was removed again and again while it was taken"))
     }
 
-    /// The command as it is started, and the files of the plugin that it names.
-    fn started(&self, work: &Work<'_>) -> Result<(Vec<OsString>, Files)> {
-        let words = entry_point::expand(work.plugin, work.environment, &self.words)?;
-        let files = proof::files(&words, &self.place.root);
-        Ok((words, files))
+    /// The command as it is started.
+    fn started(&self, work: &Work<'_>) -> Result<Vec<OsString>> {
+        entry_point::expand(work.plugin, work.environment, &self.words)
+    }
+
+    /// The files of the plugin that a command names, as it is started.
+    pub fn files(&self, words: &[OsString]) -> Files {
+        proof::files(words, &self.place.root)
     }
 
     /// The generation itself, or the one that took its place because the command does not start in it.
-    fn fitting(&self, work: &Work<'_>, sealed: Sealed, files: &Files) -> Sealed {
+    fn fitting(&self, work: &Work<'_>, sealed: Sealed, words: &[OsString]) -> Sealed {
         if self.key.is_proven(&sealed.generation) {
             return sealed;
         }
-        match self.key.failed(&sealed.generation).filter(|failed| failed.excuses(files)) {
+        match self.key.failed(&sealed.generation).filter(|failed| failed.excuses(&self.files(words))) {
             Some(_) => proven_besides(work, &sealed.generation).unwrap_or(sealed),
             None => sealed,
         }
@@ -115,10 +116,10 @@ impl Wanted {
     /// Another generation, in which a server has proved to start.
     pub fn another(&self, than: &Generation) -> Option<Home> {
         let find = |work: &Work<'_>| {
-            let (words, files) = self.started(work)?;
+            let words = self.started(work)?;
             Ok(proven_besides(work, than).and_then(|sealed| {
                 let lease = provision::lease(&sealed)?;
-                Some(Home { sealed, lease, words, files })
+                Some(Home { sealed, lease, words })
             }))
         };
         self.with_work(find).ok().flatten()
@@ -127,13 +128,13 @@ impl Wanted {
     /// Everything that decides about the home, in short: when it changes, another attempt may end otherwise.
     pub fn state(&self) -> String {
         let state = |work: &Work<'_>| {
-            let (_, files) = self.started(work)?;
+            let words = self.started(work)?;
             let there = match work.decide() {
-                Decision::Reuse { sealed, .. } => self.fitting(work, *sealed, &files).generation.name(),
+                Decision::Reuse { sealed, .. } => self.fitting(work, *sealed, &words).generation.name(),
                 Decision::Build(_) => String::new(),
             };
             let surroundings = backoff::surroundings(&work.plugin.config);
-            Ok(format!("{} {there} {surroundings} {files:?}", work.request.digest()))
+            Ok(format!("{} {there} {surroundings} {:?}", work.request.digest(), self.files(&words)))
         };
         self.with_work(state).unwrap_or_default()
     }

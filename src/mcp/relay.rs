@@ -194,7 +194,8 @@ impl Relay {
 
     /// Starts the server in its home. Returns the exit status if there is nothing left to do.
     fn start(&mut self, home: Home) -> Result<Option<u8>> {
-        let Home { sealed, lease, words, files } = home;
+        let Home { sealed, lease, words } = home;
+        let files = self.wanted.files(&words);
         let started = Start::new(&words, Some(&sealed.generation));
         let started = started.and_then(|start| Server::start(&start, lease).map_err(|e| start.failed(&e)));
         let mut server = match started {
