@@ -289,14 +289,24 @@ impl Exchange {
             Message::Request(_, call) => call.method,
             _ => String::new(),
         };
-        self.opening[at].0.retain(|waiting| waiting != id);
-        if self.opening[at].0.is_empty() {
-            self.opening.remove(at);
-        }
+        self.close(at, id);
         match result {
             Some(result) if method == "initialize" => self.prove(Some(result), now, out),
             Some(_) if method != "ping" => self.prove(None, now, out),
             _ => {}
+        }
+    }
+
+    /// What was answered is not asked of another server, which would answer it again.
+    fn close(&mut self, at: usize, id: &Id) {
+        let (ids, line) = &mut self.opening[at];
+        if let Some(answered) = ids.iter().position(|waiting| waiting == id) {
+            ids.remove(answered);
+        }
+        if ids.is_empty() {
+            self.opening.remove(at);
+        } else {
+            *line = message::without(line, id);
         }
     }
 

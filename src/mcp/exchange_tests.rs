@@ -567,6 +567,22 @@ fn another_server_gets_what_the_first_did_not_answer() {
 }
 
 #[test]
+fn another_server_gets_of_a_batch_what_the_first_did_not_answer() {
+    let mut play = Play::new(None);
+    play.exchange = Exchange::new(Desk::new("p", None), true, Snapshot::of(String::new(), String::new()));
+    play.server_comes(&["a"]);
+    let (first, second) = (request(1, "x", json!({})), request(2, "y", json!({})));
+    play.client_says(&json!([first, notification("z", json!({})), second]));
+    let refused = json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": -32601, "message": "no" } });
+    let line = format!("{refused}\n");
+    play.act(|exchange, now, out| exchange.from_server(line.as_bytes(), now, out));
+    play.server = None;
+    play.act(|exchange, _, _| exchange.server_gone());
+    play.server_comes(&["a"]);
+    assert_eq!(play.server.unwrap().heard, [json!([notification("z", json!({})), second])]);
+}
+
+#[test]
 fn what_a_server_says_to_nobody_passes_as_it_is() {
     let mut play = Play::new(None);
     greeting().iter().for_each(|message| play.client_says(message));

@@ -143,6 +143,16 @@ pub fn request_id(text: &str) -> Option<Id> {
     }
 }
 
+/// A batch without the first request of this id.
+pub fn without(batch: &[u8], id: &Id) -> Line {
+    let Message::Batch(mut messages) = parse(batch) else { return batch.to_vec() };
+    if let Some(at) = messages.iter().position(|message| request_id(message.get()).as_ref() == Some(id)) {
+        messages.remove(at);
+    }
+    let messages: Vec<&str> = messages.iter().map(|message| message.get()).collect();
+    format!("[{}]\n", messages.join(",")).into_bytes()
+}
+
 /// The answer to a request: JSON text.
 pub fn result(id: &Id, result: &str) -> Line {
     format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{result}}}\n", id.text()).into_bytes()
