@@ -47,6 +47,7 @@ pub mod config;
 pub mod fingerprint;
 pub mod lockfile;
 pub mod manifest;
+pub mod server;
 pub mod plugin;
 pub mod entry_point;
 pub mod generation;

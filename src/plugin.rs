@@ -8,8 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::manifest::{self, Manifest, Project, join};
 use crate::output::harmless;
-use crate::toml_text::MAX_BYTES;
-use serde_json::Value;
+use crate::server::{self, Server, read_json};
 use std::path::{Component, Path, PathBuf};
 
 /// Name of the environment of the plugin's own directory.
@@ -37,15 +36,6 @@ pub struct Place {
     pub data_from: String,
     /// Values that were there and could not be used.
     pub skipped: Vec<String>,
-}
-
-/// A local server that the host starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// Its name in `.mcp.json`.
-    pub name: String,
-    /// The command and its arguments, unexpanded.
-    pub words: Vec<String>,
 }
 
 /// One environment: a name, and what says what belongs into it.
@@ -183,7 +173,7 @@ impl Plugin {
     pub fn load(place: Place) -> Result<Self> {
         let root = &place.root;
         let described = read_json(&root.join(".claude-plugin/plugin.json"))?;
-        let servers = servers(root, described.as_ref())?;
+        let servers = server::all(root, described.as_ref())?;
         let project = Project::look(root, "")?;
         let file = fs::read_optional(&root.join(config::FILE));
         let file = file.map_err(|error| Error { kind: Kind::ConfigInvalid, ..error })?;
@@ -232,46 +222,6 @@ fn not_a_plugin(root: &Path) -> Error {
         "there is no such directory"
     };
     error.because(cause).hint("name the plugin's directory with `--root`")
-}
-
-fn read_json(path: &Path) -> Result<Option<Value>> {
-    let Some(bytes) = fs::read_optional(path)? else { return Ok(None) };
-    if bytes.len() > MAX_BYTES {
-        let error = Error::new(Kind::Io, format!("read `{}`", path.display()));
-        return Err(error.because(format!("{} bytes, and at most {MAX_BYTES} are read", bytes.len())));
-    }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    // The host refuses such a plugin by itself and says so; here the file only tells names.
-    Ok(serde_json::from_slice(text).ok())
-}
-
-/// The servers in `.mcp.json`, and those in `plugin.json` or a file that it names.
-fn servers(root: &Path, described: Option<&Value>) -> Result<Vec<Server>> {
-    let mut found = Vec::new();
-    if let Some(file) = read_json(&root.join(".mcp.json"))? {
-        add_servers(&file, &mut found);
-    }
-    match described.map(|d| &d["mcpServers"]) {
-        Some(Value::String(path)) => {
-            let inside = Path::new(path).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-            if let Some(file) = if inside { read_json(&root.join(path))? } else { None } {
-                add_servers(&file, &mut found);
-            }
-        }
-        Some(inline) => add_servers(inline, &mut found),
-        None => {}
-    }
-    Ok(found)
-}
-
-fn add_servers(file: &Value, found: &mut Vec<Server>) {
-    let servers = file.get("mcpServers").unwrap_or(file).as_object();
-    for (name, server) in servers.into_iter().flatten() {
-        let Some(command) = server["command"].as_str() else { continue };
-        let args = server["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let words = std::iter::once(command).chain(args).map(str::to_owned).collect();
-        found.push(Server { name: name.clone(), words });
-    }
 }
 
 fn environments(root: &Path, config: &Config, servers: &[Server], project: Project) -> Vec<Environment> {
