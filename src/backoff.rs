@@ -9,6 +9,7 @@ use crate::failure;
 use crate::fingerprint::hash_of;
 use crate::fs;
 use crate::interpreter;
+use crate::runtime::Runtime;
 use crate::store::{Failure, now_ms};
 use crate::tool;
 use std::env;
@@ -28,8 +29,12 @@ pub fn left(failure: &Failure, config: &Config) -> Option<Duration> {
 /// What may decide about an installation beside the manifests, as a hash: the configuration, the user's settings of
 /// installers, and which interpreters and tools there are. Nothing is started to find out.
 pub fn surroundings(config: &Config) -> String {
-    let programs = interpreter::candidates(None).into_iter().map(|candidate| candidate.path);
-    let tools = ["uv", "cc", "gcc", "clang"].into_iter().flat_map(|name| tool::everywhere(name, None));
+    let interpreters =
+        [Runtime::Python, Runtime::Node].into_iter().flat_map(|runtime| interpreter::candidates(runtime, None));
+    let programs = interpreters.map(|candidate| candidate.path);
+    let tools = ["uv", "npm", "pnpm", "yarn", "bun", "cc", "gcc", "clang"]
+        .into_iter()
+        .flat_map(|name| tool::everywhere(name, None));
     let files = programs.chain(tools).chain(settings()).map(|path| described(&path));
     let ours = [env!("CARGO_PKG_VERSION").to_owned(), format!("{config:?}")];
     hash_of(&ours.into_iter().chain(variables()).chain(files).collect::<Vec<_>>())
@@ -37,9 +42,10 @@ pub fn surroundings(config: &Config) -> String {
 
 /// The variables that reach installers, sorted.
 fn variables() -> Vec<String> {
-    const NAMES: [&str; 5] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"];
+    const NAMES: [&str; 6] =
+        ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"];
     let counts = |name: &str| {
-        ["PIP_", "UV_"].iter().any(|prefix| name.starts_with(prefix))
+        ["PIP_", "UV_", "NPM_CONFIG_", "YARN_"].iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix))
             || name.to_ascii_uppercase().ends_with("_PROXY")
             || NAMES.contains(&name)
     };
@@ -59,7 +65,7 @@ fn settings() -> Vec<PathBuf> {
         let base = env::var_os(variable).map(PathBuf::from);
         base.into_iter().flat_map(|base| names.iter().map(move |name| base.join(name)).collect::<Vec<_>>()).collect()
     };
-    let home = [".config/pip/pip.conf", ".pip/pip.conf", ".config/uv/uv.toml", ".netrc"];
+    let home = [".config/pip/pip.conf", ".pip/pip.conf", ".config/uv/uv.toml", ".netrc", ".npmrc", ".yarnrc.yml"];
     let mut files: Vec<PathBuf> = below("HOME", &home);
     files.extend(below("APPDATA", &["pip/pip.ini", "uv/uv.toml"]));
     files.extend(["/etc/pip.conf", "/etc/uv/uv.toml"].map(PathBuf::from));

@@ -160,9 +160,9 @@ fn gone(mut error: Error) -> Error {
 
 /// The environment's own interpreter starts and is the one that was chosen.
 fn probe(generation: &Generation, base: &BaseInterpreter) -> Result<()> {
-    let error =
-        || Error::new(Kind::InstallFailed, format!("start the new environment's `{}`", generation.python().display()));
-    match interpreter::ask_again(&generation.python()) {
+    let program = generation.interpreter(base);
+    let error = || Error::new(Kind::InstallFailed, format!("start the new environment's `{}`", program.display()));
+    match interpreter::ask_again(&program, base.identity.runtime()) {
         Some(identity) if identity == base.identity => Ok(()),
         Some(other) => Err(error().because(format!("it is {} and {} was chosen", other.abi, base.identity.abi))),
         None => Err(error().because("it does not say who it is")),

@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::generation::SCHEMA;
 use crate::home::Wanted;
-use crate::launch::Start;
+use crate::launch::{Scene, Start};
 use crate::mcp::lists::PAGES;
 use crate::mcp::message::{self, Id, Message, parse};
 use crate::output;
@@ -66,7 +66,10 @@ fn commands(plugin: &Plugin) -> Vec<(Option<String>, Vec<OsString>)> {
 
 fn one(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<Snapshot> {
     let key = Key::new(words, &plugin.place);
-    let home = match plugin.environment_for(named, words)? {
+    let environment = plugin.environment_for(named, words)?;
+    let provided = environment.filter(|environment| environment.is_provided());
+    let beside = provided.map(|environment| plugin.place.root.join(&environment.directory));
+    let home = match environment.filter(|environment| !environment.is_provided()) {
         Some(environment) => {
             let work = Work::new(plugin, environment)?;
             let (place, environment) = (plugin.place.clone(), environment.name.clone());
@@ -76,7 +79,12 @@ fn one(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<Snaps
         None => None,
     };
     let words = home.as_ref().map_or(words, |home| &home.words);
-    let start = Start::new(words, home.as_ref().map(|home| &home.sealed.generation))?;
+    let scene = match (&home, &beside) {
+        (Some(home), _) => Scene::In(&home.sealed, &plugin.place.root),
+        (None, Some(directory)) => Scene::Beside(directory),
+        (None, None) => Scene::Bare,
+    };
+    let start = Start::new(words, scene)?;
     let server = Server::start(&start, home.and_then(|home| home.lease)).map_err(|e| start.failed(&e))?;
     let mut interview = Interview::begin(server, key.command.clone())?;
     let snapshot = interview.snapshot(key.snapshot_of())?;

@@ -20,6 +20,10 @@ use crate::trust;
 use crate::work::{Decision, Work};
 use std::collections::BTreeSet;
 
+/// What is said of an environment for which nothing has to be done.
+pub const PROVIDED: &str =
+    "the host has installed all that the lock names into `node_modules` beside it, which is used";
+
 /// Looks at a plugin.
 pub fn look(plugin: &Plugin) -> Report {
     let environments: Vec<EnvironmentReport> = plugin.environments.iter().map(|e| look_at(plugin, e)).collect();
@@ -95,6 +99,11 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
         digest,
         notes: work.notes(),
     });
+    if work.manifest.is_provided {
+        report.state = State::Ready;
+        report.why.push(PROVIDED.into());
+        return;
+    }
     let can = choose(work, report);
     match work.decide() {
         Decision::Reuse { sealed, .. } => {
@@ -172,6 +181,7 @@ fn current(sealed: &Sealed) -> Current {
         prefix: receipt.prefix.clone(),
         fingerprint: receipt.fingerprint.0.clone(),
         interpreter: receipt.interpreter.path.clone(),
+        runtime: receipt.interpreter.identity.runtime().name(),
         python: receipt.interpreter.full_version.clone(),
         installer: receipt.installer.clone(),
         built_at: receipt.built_at,

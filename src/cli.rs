@@ -89,6 +89,10 @@ fn sync(plugin: &Plugin, typed: &Typed) -> Result<()> {
 }
 
 fn sync_one(plugin: &Plugin, environment: &Environment, door: &Door) -> Result<()> {
+    if environment.is_provided() {
+        output::note(&format!("environment {}: {}", environment.name, check::PROVIDED));
+        return Ok(());
+    }
     let work = Work::new(plugin, environment)?;
     work.notes().iter().for_each(|note| output::note(note));
     let ready = provision::ensure(&work, door)?;
@@ -122,9 +126,12 @@ fn env(plugin: &Plugin, typed: &Typed) -> Result<()> {
     let Some(environment) = plugin.environment_for(typed.environment.as_deref(), &[])? else {
         return Err(Error::new(Kind::NotReady, "print the environment").because("the plugin has no manifest"));
     };
+    if environment.is_provided() {
+        return Err(Error::new(Kind::NotReady, "print the environment").because(check::PROVIDED));
+    }
     let work = Work::new(plugin, environment)?;
     match work.decide() {
-        Decision::Reuse { sealed, .. } => output::data(&export::render(&sealed, typed.format)?),
+        Decision::Reuse { sealed, .. } => output::data(&export::render(&sealed, &plugin.place.root, typed.format)?),
         Decision::Build(reason) => {
             let error = Error::new(Kind::NotReady, "print the environment").because(reason);
             return Err(error.hint("run `plugdeps sync` first"));

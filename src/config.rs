@@ -29,6 +29,18 @@ pub enum Installer {
     Pip,
 }
 
+/// Which packages may run scripts of their own when they are installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Scripts {
+    /// None.
+    #[default]
+    Off,
+    /// Every one that has some.
+    All,
+    /// These.
+    Of(Vec<String>),
+}
+
 /// The settings of one environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -40,6 +52,10 @@ pub struct Settings {
     pub installer: Installer,
     /// A version such as `3.12`, or the path of an interpreter.
     pub python: Option<String>,
+    /// A version of Node such as `22`, or the path of one.
+    pub node: Option<String>,
+    /// Which packages may run scripts of their own, where Node runs.
+    pub scripts: Scripts,
     /// Optional dependencies to install.
     pub extras: Vec<String>,
     /// Dependency groups to install.
@@ -70,8 +86,18 @@ impl Default for Config {
 }
 
 impl Settings {
-    const KEYS: [&str; 8] =
-        ["directory", "manifest", "installer", "python", "extras", "groups", "require-hashes", "exclude-newer"];
+    const KEYS: [&str; 10] = [
+        "directory",
+        "manifest",
+        "installer",
+        "python",
+        "node",
+        "scripts",
+        "extras",
+        "groups",
+        "require-hashes",
+        "exclude-newer",
+    ];
 
     fn set(&mut self, reader: &Reader<'_>, other_keys: &[&str]) -> Result<()> {
         match reader.name() {
@@ -79,6 +105,8 @@ impl Settings {
             "manifest" => self.manifest = Some(reader.text()?),
             "installer" => self.installer = reader.installer()?,
             "python" => self.python = Some(reader.text()?),
+            "node" => self.node = Some(reader.text()?),
+            "scripts" => self.scripts = reader.scripts()?,
             "extras" => self.extras = reader.texts()?,
             "groups" => self.groups = reader.texts()?,
             "require-hashes" => self.require_hashes = Some(reader.truth()?),
@@ -131,6 +159,14 @@ impl Reader<'_> {
     fn texts(&self) -> Result<Vec<String>> {
         let list = self.value.as_array().map(|list| list.iter().map(|v| v.as_str().map(str::to_owned)).collect());
         list.flatten().ok_or_else(|| self.expected("an array of strings"))
+    }
+
+    fn scripts(&self) -> Result<Scripts> {
+        match self.value.as_bool() {
+            Some(true) => Ok(Scripts::All),
+            Some(false) => Ok(Scripts::Off),
+            None => self.texts().map(Scripts::Of).map_err(|_| self.expected("`true`, `false` or an array of names")),
+        }
     }
 
     fn truth(&self) -> Result<bool> {

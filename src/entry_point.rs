@@ -22,7 +22,13 @@ const LAYOUTS: [&str; 4] = ["src", "", "python", "lib"];
 /// The plugin says of the script what cannot be understood.
 pub fn expand(plugin: &Plugin, environment: &Environment, words: &[OsString]) -> Result<Vec<OsString>> {
     let named = words.split_first().and_then(|(name, args)| Some((name.to_str()?, args)));
-    let project = environment.manifest.as_ref().ok().and_then(|manifest| manifest.project());
+    let manifest = environment.manifest.as_ref().ok();
+    if let (Some((name, args)), Some(package)) = (named, manifest.and_then(|manifest| manifest.package())) {
+        let file = package.bin(name).map(|file| plugin.place.root.join(&environment.directory).join(file));
+        let own = |file: PathBuf| ["node".into(), file.into()].into_iter().chain(args.iter().cloned()).collect();
+        return Ok(file.map_or_else(|| words.to_vec(), own));
+    }
+    let project = manifest.and_then(|manifest| manifest.project());
     let Some(((name, args), project)) = named.zip(project) else { return Ok(words.to_vec()) };
     let Some(target) = project.scripts().get(name) else { return Ok(words.to_vec()) };
     let target = Target::parse(target).ok_or_else(|| not_understood(project, name, target))?;

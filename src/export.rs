@@ -3,8 +3,10 @@
 use crate::error::{Error, Kind, Result};
 use crate::launch::activation;
 use crate::nearest::nearest;
+use crate::runtime::Runtime;
 use crate::store::Sealed;
 use serde_json::{Map, Value, json};
+use std::path::Path;
 
 /// How variables are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,17 +59,20 @@ type Variable = (&'static str, Option<String>);
 ///
 /// # Errors
 /// A path is no Unicode text, which none of the formats can carry.
-pub fn render(sealed: &Sealed, format: Format) -> Result<String> {
+pub fn render(sealed: &Sealed, root: &Path, format: Format) -> Result<String> {
     let mut variables: Vec<Variable> = Vec::new();
-    for (name, value) in activation(&sealed.generation) {
+    for (name, value) in activation(sealed, root) {
         let value = value.map(|value| value.into_string()).transpose();
         let value = value.map_err(|v| {
             Error::new(Kind::Io, format!("print {name}={}", v.to_string_lossy())).because("it is no Unicode text")
         })?;
         variables.push((name, value));
     }
-    let site_packages = sealed.generation.site_packages(&sealed.receipt.interpreter.identity);
-    variables.push(("PLUGDEPS_SITE_PACKAGES", Some(site_packages.display().to_string())));
+    let identity = &sealed.receipt.interpreter.identity;
+    if identity.runtime() == Runtime::Python {
+        let site_packages = sealed.generation.site_packages(identity);
+        variables.push(("PLUGDEPS_SITE_PACKAGES", Some(site_packages.display().to_string())));
+    }
     Ok(match format {
         Format::Json => document(&object(&variables)),
         Format::Mcp => document(&json!({ "env": object(&set_only(&variables)) })),

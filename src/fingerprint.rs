@@ -6,20 +6,24 @@
 //! environment built by pip is not stale because uv appeared), the index (it differs between
 //! a terminal and a GUI, and would rebuild at every change of place).
 
+use crate::runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// Number of the way in which inputs are hashed. A change rebuilds every environment in the world.
 pub const SCHEMA: u32 = 1;
 
+/// The implementation of an interpreter that is Node.js.
+pub const NODE: &str = "node";
+
 /// Who an interpreter is: what compiled packages depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// `cpython`, `pypy`.
+    /// `cpython`, `pypy`, [`NODE`].
     pub implementation: String,
-    /// `3.11`: packages are chosen by it.
+    /// `3.11`, of Node `22`: packages are chosen by it.
     pub version: String,
-    /// `cpython-311`, with `t` for a free-threaded build.
+    /// `cpython-311`, with `t` for a free-threaded build; `node-127`.
     pub abi: String,
     /// `linux-x86_64-gnu`.
     pub platform: String,
@@ -55,6 +59,13 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
+
+impl Identity {
+    /// What it runs.
+    pub fn runtime(&self) -> Runtime {
+        if self.implementation == NODE { Runtime::Node } else { Runtime::Python }
+    }
+}
 
 impl Part {
     /// The part `label` with this content.

@@ -6,7 +6,9 @@
 
 use crate::fingerprint::{Fingerprint, Identity, Request};
 use crate::fs::{self, Validator};
+use crate::node_lock;
 use crate::requirements::Item;
+use crate::runtime::Runtime;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -147,6 +149,24 @@ impl Generation {
         self.prefix().join(os::PYTHON)
     }
 
+    /// What starts its programs: its own Python, or the Node that it was made with, since there is no need for another.
+    pub fn interpreter(&self, base: &BaseInterpreter) -> PathBuf {
+        match base.identity.runtime() {
+            Runtime::Python => self.python(),
+            Runtime::Node => base.path.clone(),
+        }
+    }
+
+    /// Where the environment has its packages for Node.
+    pub fn node_modules(&self) -> PathBuf {
+        self.prefix().join("node_modules")
+    }
+
+    /// What has Node find those packages from wherever the plugin is.
+    pub fn resolver(&self) -> PathBuf {
+        self.prefix().join("resolve.cjs")
+    }
+
     /// Where the environment has its packages.
     pub fn site_packages(&self, identity: &Identity) -> PathBuf {
         self.prefix().join(os::site_packages(identity))
@@ -189,11 +209,17 @@ impl Generation {
 
     /// The validator of the interpreter it depends on; `None` when that is gone.
     pub fn validator(&self, base: &BaseInterpreter) -> Option<Validator> {
-        fs::validator(&os::depends_on(self, base))
+        match base.identity.runtime() {
+            Runtime::Python => fs::validator(&os::depends_on(self, base)),
+            Runtime::Node => fs::validator(&base.path),
+        }
     }
 
-    /// The packages found in the environment, `name==version`, sorted.
+    /// The packages found in the environment, `name==version` or `name@version`, sorted.
     pub fn packages(&self, identity: &Identity) -> Vec<String> {
+        if identity.runtime() == Runtime::Node {
+            return node_lock::packages_in(&self.node_modules());
+        }
         let names = fs::names(&self.site_packages(identity));
         let stems = names.iter().filter_map(|name| name.strip_suffix(".dist-info"));
         stems.filter_map(|stem| stem.split_once('-')).map(|(name, version)| format!("{name}=={version}")).collect()

@@ -31,12 +31,12 @@ pub fn session_start(place: Result<Place>) {
 
 fn make_ready(plugin: &Plugin) -> Vec<String> {
     let door = Door { patience: patience(plugin), by_hand: false, settles: true, rebuild: false };
-    match plugin.environments.as_slice() {
+    match plugin.to_install().as_slice() {
         [only] => report(plugin, only, &door),
         several => std::thread::scope(|scope| {
             let door = &door;
             let begin = |environment| scope.spawn(move || report(plugin, environment, door));
-            let threads: Vec<_> = several.iter().map(begin).collect();
+            let threads: Vec<_> = several.iter().copied().map(begin).collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
         }),
     }

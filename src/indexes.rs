@@ -26,6 +26,8 @@ pub fn exposed(backend: &Backend, root: &Path, manifest: &Manifest) -> Option<Ex
     let (by, mixes) = match backend {
         Backend::Pip(pip) => (pip.extra_index_settings(), true),
         Backend::Uv(_) | Backend::UvByPip(_) => of_uv(manifest),
+        // A name has one registry: that of its scope, or the only one.
+        Backend::Node(_) => return None,
     };
     let lines = manifest.facts().extra_indexes;
     let lines = lines.into_iter().map(|item| format!("`{}` line {} `{}`", item.file, item.line, item.text));

@@ -1,10 +1,12 @@
-//! Which Python serves a plugin: candidates in order, each asked who it is, each rejection kept.
+//! Which Python or Node serves a plugin: candidates in order, each asked who it is, each rejection kept.
 
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Identity;
 use crate::fs;
 use crate::generation::BaseInterpreter;
+use crate::node_range::Range;
 use crate::process::{Job, describe_end};
+use crate::runtime::Runtime;
 use crate::version::{Specifiers, Version};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,7 +32,10 @@ pub const FOREIGN: [&str; 7] = [
     "__PYVENV_LAUNCHER__",
 ];
 
-/// Asked of every candidate. Imports nothing that is not built in: a start is most of the cost.
+/// Variables that would have Node load what is somebody else's.
+pub const FOREIGN_NODE: [&str; 2] = ["NODE_OPTIONS", "NODE_PATH"];
+
+/// Asked of every Python. Imports nothing that is not built in: a start is most of the cost.
 const WHO_ARE_YOU: &str = r#"
 import sys, os
 i, v = sys.implementation, sys.version_info
@@ -39,6 +44,18 @@ libc = ("musl" if "musl" in getattr(i, "_multiarch", "") else "gnu") if sys.plat
 fields = (i.name, "%d.%d" % v[:2], "%d.%d.%d" % v[:3], (i.cache_tag or i.name) + getattr(sys, "abiflags", ""),
           "-".join((sys.platform, machine.lower(), libc)), getattr(sys, "_base_executable", None) or sys.executable)
 sys.stdout.write("\nplugdeps-interpreter\t" + "\t".join(fields) + "\n")
+"#;
+
+/// Asked of every Node. Packages depend on the major version, and on the number of the binary interface.
+const WHO_IS_NODE: &str = r#"
+const v = process.versions, full = process.version.slice(1)
+let libc = "system"
+if (process.platform === "linux") {
+  process.report.excludeNetwork = true
+  libc = process.report.getReport().header.glibcVersionRuntime ? "gnu" : "musl"
+}
+const fields = ["node", full.split(".")[0], full, "node-" + v.modules, [process.platform, process.arch, libc].join("-"), process.execPath]
+process.stdout.write("\nplugdeps-interpreter\t" + fields.join("\t") + "\n")
 "#;
 
 /// A place where an interpreter may be.
@@ -71,10 +88,12 @@ pub struct Choice {
 /// What a plugin accepts.
 #[derive(Debug)]
 pub struct Wish<'a> {
-    /// `requires-python`, unparsed.
+    /// Which interpreter.
+    pub runtime: Runtime,
+    /// `requires-python` or `engines.node`, unparsed.
     pub requires: Option<&'a str>,
     /// A version or a path, from the configuration.
-    pub python: Option<&'a str>,
+    pub named: Option<&'a str>,
 }
 
 /// Tries every candidate in order and takes the first that the plugin accepts.
@@ -84,8 +103,9 @@ pub struct Wish<'a> {
 pub fn choose(wish: &Wish<'_>) -> Result<Choice> {
     let accepted = Accepted::parse(wish)?;
     let mut rejected: Vec<Rejection> = Vec::new();
-    for candidate in candidates(wish.python) {
-        match os::known_dud(&candidate.path).map_or_else(|| ask(&candidate), |reason| Err(reason.into())) {
+    for candidate in candidates(wish.runtime, wish.named) {
+        let dud = os::known_dud(&candidate.path);
+        match dud.map_or_else(|| ask(&candidate, wish.runtime), |reason| Err(reason.into())) {
             Ok(interpreter) => match accepted.refuses(&interpreter) {
                 None => return Ok(Choice { interpreter, rejected }),
                 Some(reason) => rejected.push(Rejection { candidate: candidate.path.display().to_string(), reason }),
@@ -97,10 +117,11 @@ pub fn choose(wish: &Wish<'_>) -> Result<Choice> {
 }
 
 fn none_found(wish: &Wish<'_>, rejected: &[Rejection]) -> Error {
-    let wanted = match (wish.python, wish.requires) {
-        (Some(python), _) => format!("find Python `{python}`"),
-        (None, Some(requires)) => format!("find a Python that satisfies `{requires}`"),
-        (None, None) => "find a Python 3".to_owned(),
+    let (name, plain) = (called(wish.runtime), wish.runtime.name());
+    let wanted = match (wish.named, wish.requires) {
+        (Some(named), _) => format!("find {plain} `{named}`"),
+        (None, Some(requires)) => format!("find a {plain} that satisfies `{requires}`"),
+        (None, None) => format!("find a {name}"),
     };
     let mut error = Error::new(Kind::NoInterpreter, wanted);
     for rejection in rejected {
@@ -109,32 +130,70 @@ fn none_found(wish: &Wish<'_>, rejected: &[Rejection]) -> Error {
     if rejected.is_empty() {
         error = error.because("no interpreter is on PATH or in the usual places");
     }
-    error.hint("install such a Python, or name one with `python = \"/path/to/python3\"` in `plugdeps.toml`")
+    error.hint(match wish.runtime {
+        Runtime::Python => "install such a Python, or name one with `python = \"/path/to/python3\"` in `plugdeps.toml`",
+        Runtime::Node => "install such a Node, or name one with `node = \"/path/to/node\"` in `plugdeps.toml`",
+    })
 }
 
-/// What the plugin's `requires-python` and the author's choice admit.
+/// Versions that the plugin's own words admit.
+enum Versions {
+    Python(Specifiers),
+    Node(Range),
+}
+
+impl Versions {
+    fn parse(runtime: Runtime, what: &str, text: &str) -> Result<Self> {
+        let parsed = match runtime {
+            Runtime::Python => Specifiers::parse(text).map(Versions::Python),
+            Runtime::Node => Range::parse(text).map(Versions::Node),
+        };
+        parsed.map_err(|e| Error::new(Kind::ManifestInvalid, format!("read {what} `{text}`")).because(e))
+    }
+
+    fn admit(&self, version: &str) -> bool {
+        match self {
+            Versions::Python(wanted) => Version::parse(version).is_ok_and(|version| wanted.admits(&version)),
+            Versions::Node(wanted) => wanted.admits(version),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Versions::Python(wanted) => wanted.to_string(),
+            Versions::Node(wanted) => wanted.to_string(),
+        }
+    }
+}
+
+/// What the plugin's own words and the author's choice admit.
 struct Accepted {
-    requires: Option<Specifiers>,
-    pinned: Option<Specifiers>,
+    requires: Option<Versions>,
+    pinned: Option<Versions>,
 }
 
 impl Accepted {
     fn parse(wish: &Wish<'_>) -> Result<Self> {
-        let parse = |what: &str, text: &str| {
-            let invalid = |e: String| Error::new(Kind::ManifestInvalid, format!("read {what} `{text}`")).because(e);
-            Specifiers::parse(text).map_err(invalid)
+        let (required, named) = match wish.runtime {
+            Runtime::Python => ("`requires-python`", "`python`"),
+            Runtime::Node => ("`engines.node`", "`node`"),
         };
-        let requires = wish.requires.map(|text| parse("`requires-python`", text)).transpose()?;
-        let pinned = wish.python.filter(|p| !is_path(p)).map(|p| parse("`python`", &format!("=={p}.*"))).transpose()?;
+        let requires = wish.requires.map(|text| Versions::parse(wish.runtime, required, text)).transpose()?;
+        let version = wish.named.filter(|named| !is_path(named)).map(|version| match wish.runtime {
+            Runtime::Python => format!("=={version}.*"),
+            Runtime::Node => version.to_owned(),
+        });
+        let pinned = version.map(|text| Versions::parse(wish.runtime, named, &text)).transpose()?;
         Ok(Self { requires, pinned })
     }
 
     fn refuses(&self, interpreter: &BaseInterpreter) -> Option<String> {
-        let Ok(version) = Version::parse(&interpreter.full_version) else {
+        if Version::parse(&interpreter.full_version).is_err() {
             return Some(format!("says that it is version `{}`", interpreter.full_version));
-        };
-        let told = |wanted: &Specifiers| format!("is {}, and `{wanted}` is wanted", interpreter.full_version);
-        let unmet = [&self.requires, &self.pinned].into_iter().flatten().find(|wanted| !wanted.admits(&version));
+        }
+        let told = |wanted: &Versions| format!("is {}, and `{}` is wanted", interpreter.full_version, wanted.shown());
+        let mut wanted = [&self.requires, &self.pinned].into_iter().flatten();
+        let unmet = wanted.find(|wanted| !wanted.admit(&interpreter.full_version));
         let apple = || self.requires.is_none() && self.pinned.is_none() && os::is_apples_old(interpreter);
         unmet.map(told).or_else(|| apple().then(|| "is Apple's own 3.9, which most packages no longer serve".into()))
     }
@@ -145,13 +204,17 @@ fn is_path(python: &str) -> bool {
 }
 
 /// Every place to look at, in order, each once.
-pub fn candidates(python: Option<&str>) -> Vec<Candidate> {
-    if let Some(path) = python.filter(|p| is_path(p)) {
+pub fn candidates(runtime: Runtime, named: Option<&str>) -> Vec<Candidate> {
+    if let Some(path) = named.filter(|p| is_path(p)) {
         return vec![Candidate { path: path.into(), args: &[] }];
     }
     let mut found: Vec<Candidate> = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
-    for candidate in on_path(python).into_iter().chain(os::usual_places()) {
+    let usual = match runtime {
+        Runtime::Python => os::usual_places(),
+        Runtime::Node => os::usual_node_places(),
+    };
+    for candidate in on_path(&names(runtime, named)).into_iter().chain(usual) {
         let real = fs::resolved(&candidate.path);
         if fs::is_file(&candidate.path) && !seen.contains(&real) {
             seen.push(real);
@@ -161,12 +224,18 @@ pub fn candidates(python: Option<&str>) -> Vec<Candidate> {
     found
 }
 
-fn on_path(python: Option<&str>) -> Vec<Candidate> {
+fn names(runtime: Runtime, named: Option<&str>) -> Vec<String> {
+    if runtime == Runtime::Node {
+        return vec!["node".into(), "nodejs".into()];
+    }
+    let pinned = named.map(|version| format!("python{version}"));
+    let minors = (8..=15).rev().map(|minor| format!("python3.{minor}"));
+    pinned.into_iter().chain(["python3".into(), "python".into()]).chain(minors).collect()
+}
+
+fn on_path(names: &[String]) -> Vec<Candidate> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let directories: Vec<PathBuf> = std::env::split_paths(&path).filter(|d| d.is_absolute()).collect();
-    let pinned = python.map(|version| format!("python{version}"));
-    let minors = (8..=15).rev().map(|minor| format!("python3.{minor}"));
-    let names = pinned.into_iter().chain(["python3".into(), "python".into()]).chain(minors);
     let mut found = Vec::new();
     for name in names {
         for directory in &directories {
@@ -180,8 +249,12 @@ fn on_path(python: Option<&str>) -> Vec<Candidate> {
 ///
 /// # Errors
 /// The reason to reject it, for a person.
-pub fn ask(candidate: &Candidate) -> Result<BaseInterpreter, String> {
-    let job = Job::new(&candidate.path).args(candidate.args).args(["-I", "-S", "-c", WHO_ARE_YOU]).unset(FOREIGN);
+pub fn ask(candidate: &Candidate, runtime: Runtime) -> Result<BaseInterpreter, String> {
+    let job = Job::new(&candidate.path).args(candidate.args);
+    let job = match runtime {
+        Runtime::Python => job.args(["-I", "-S", "-c", WHO_ARE_YOU]).unset(FOREIGN),
+        Runtime::Node => job.args(["-e", WHO_IS_NODE]).unset(FOREIGN_NODE),
+    };
     let (ended, said) = job.ask(PATIENCE).map_err(|e| format!("cannot be started: {e}"))?;
     if ended.out_of_time {
         return Err(format!("did not say who it is within {} s", PATIENCE.as_secs()));
@@ -190,9 +263,16 @@ pub fn ask(candidate: &Candidate) -> Result<BaseInterpreter, String> {
         return Err("is a pyenv shim without a version selected".into());
     }
     parse_answer(&said).ok_or_else(|| match said.lines().find(|line| !line.trim().is_empty()) {
-        Some(line) => format!("is no Python 3 that runs: {line}"),
-        None => format!("is no Python 3 that runs: {}", describe_end(ended.status)),
+        Some(line) => format!("is no {} that runs: {line}", called(runtime)),
+        None => format!("is no {} that runs: {}", called(runtime), describe_end(ended.status)),
     })
+}
+
+fn called(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Python => "Python 3",
+        Runtime::Node => "Node",
+    }
 }
 
 fn parse_answer(said: &str) -> Option<BaseInterpreter> {
@@ -213,8 +293,8 @@ fn outside_venv(path: PathBuf) -> PathBuf {
 }
 
 /// Asks again an interpreter that has changed since it said who it is; `None` when it cannot say.
-pub fn ask_again(python: &Path) -> Option<Identity> {
-    ask(&Candidate { path: python.to_path_buf(), args: &[] }).ok().map(|interpreter| interpreter.identity)
+pub fn ask_again(path: &Path, runtime: Runtime) -> Option<Identity> {
+    ask(&Candidate { path: path.to_path_buf(), args: &[] }, runtime).ok().map(|interpreter| interpreter.identity)
 }
 
 #[cfg(test)]

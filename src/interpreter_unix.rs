@@ -17,17 +17,37 @@ pub(super) fn usual_places() -> Vec<Candidate> {
         for versions in
             [".pyenv/versions", ".local/share/uv/python", ".asdf/installs/python", ".local/share/mise/installs/python"]
         {
-            paths.extend(newest_first(&home.join(versions)));
+            paths.extend(newest_first(&home.join(versions), "bin/python3"));
         }
         paths.extend(["miniforge3", "miniconda3", "anaconda3"].map(|conda| home.join(conda).join("bin/python3")));
     }
     paths.into_iter().map(|path| Candidate { path, args: &[] }).collect()
 }
 
-fn newest_first(versions: &Path) -> Vec<PathBuf> {
+/// The same for Node.
+pub(super) fn usual_node_places() -> Vec<Candidate> {
+    let fixed = ["/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin", "/opt/local/bin", "/usr/bin"];
+    let mut paths: Vec<PathBuf> = fixed.iter().map(|directory| Path::new(directory).join("node")).collect();
+    if let Some(home) = std::env::var_os("HOME").map(PathBuf::from) {
+        paths.insert(0, home.join(".local/bin/node"));
+        for (versions, node) in [
+            (".nvm/versions/node", "bin/node"),
+            (".local/share/fnm/node-versions", "installation/bin/node"),
+            (".volta/tools/image/node", "bin/node"),
+            (".asdf/installs/nodejs", "bin/node"),
+            (".local/share/mise/installs/node", "bin/node"),
+            (".nodenv/versions", "bin/node"),
+        ] {
+            paths.extend(newest_first(&home.join(versions), node));
+        }
+    }
+    paths.into_iter().map(|path| Candidate { path, args: &[] }).collect()
+}
+
+fn newest_first(versions: &Path, program: &str) -> Vec<PathBuf> {
     let mut names = fs::names(versions);
     names.sort_by_key(|name| std::cmp::Reverse(numbers(name)));
-    names.into_iter().map(|name| versions.join(name).join("bin/python3")).collect()
+    names.into_iter().map(|name| versions.join(name).join(program)).collect()
 }
 
 fn numbers(name: &str) -> Vec<u32> {

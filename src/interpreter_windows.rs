@@ -23,6 +23,18 @@ pub(super) fn usual_places() -> Vec<Candidate> {
     found
 }
 
+/// The same for Node.
+pub(super) fn usual_node_places() -> Vec<Candidate> {
+    let places = [
+        ("ProgramFiles", "nodejs\\node.exe"),
+        ("NVM_SYMLINK", "node.exe"),
+        ("LOCALAPPDATA", "Programs\\nodejs\\node.exe"),
+        ("USERPROFILE", "scoop\\apps\\nodejs\\current\\node.exe"),
+    ];
+    let found = places.into_iter().filter_map(|(name, rest)| Some(PathBuf::from(std::env::var_os(name)?).join(rest)));
+    found.map(|path| Candidate { path, args: &[] }).collect()
+}
+
 /// Why a candidate must not even be started.
 pub(super) fn known_dud(path: &Path) -> Option<&'static str> {
     let in_store = path.components().any(|part| part.as_os_str().eq_ignore_ascii_case("WindowsApps"));

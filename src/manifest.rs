@@ -3,13 +3,17 @@
 //! In one directory the first of [`PREFERENCE`] that exists is used: the more exactly a file says
 //! what to install, the earlier it stands.
 
-use crate::config::Settings;
+use crate::config::{Scripts, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::{Part, Request, SCHEMA};
 use crate::fs;
 use crate::lockfile::locked_packages;
+use crate::node_lock;
+use crate::package::{self, Package};
+use crate::project::{Project, as_manifest_error, join};
 use crate::pyproject::{DynamicDependencies, Pyproject};
 use crate::requirements::{self, Closure, Item, Source};
+use crate::runtime::Runtime;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -24,6 +28,16 @@ pub enum Format {
     Requirements,
     /// `pyproject.toml` alone, PEP 621.
     Pyproject,
+    /// `package-lock.json` or `npm-shrinkwrap.json` beside `package.json`.
+    NpmLock,
+    /// `pnpm-lock.yaml` beside `package.json`.
+    PnpmLock,
+    /// `yarn.lock` beside `package.json`.
+    YarnLock,
+    /// `bun.lock` or `bun.lockb` beside `package.json`.
+    BunLock,
+    /// `package.json` alone.
+    Package,
 }
 
 impl Format {
@@ -34,11 +48,24 @@ impl Format {
             Format::Pylock => "pylock",
             Format::Requirements => "requirements",
             Format::Pyproject => "pyproject",
+            Format::NpmLock => "npm-lock",
+            Format::PnpmLock => "pnpm-lock",
+            Format::YarnLock => "yarn-lock",
+            Format::BunLock => "bun-lock",
+            Format::Package => "package-json",
+        }
+    }
+
+    /// What it is for.
+    pub fn runtime(self) -> Runtime {
+        match self {
+            Format::UvLock | Format::Pylock | Format::Requirements | Format::Pyproject => Runtime::Python,
+            Format::NpmLock | Format::PnpmLock | Format::YarnLock | Format::BunLock | Format::Package => Runtime::Node,
         }
     }
 }
 
-/// Names that are looked for, the preferred first.
+/// Names that are looked for where Python runs, the preferred first.
 pub const PREFERENCE: [(&str, Format); 5] = [
     ("uv.lock", Format::UvLock),
     ("pylock.toml", Format::Pylock),
@@ -46,41 +73,6 @@ pub const PREFERENCE: [(&str, Format); 5] = [
     ("requirements.txt", Format::Requirements),
     ("pyproject.toml", Format::Pyproject),
 ];
-
-/// A `pyproject.toml` that was looked at, once, whatever it is then used for.
-#[derive(Debug)]
-pub struct Project {
-    label: String,
-    parsed: Option<Result<Pyproject>>,
-}
-
-impl Project {
-    /// Looks at the `pyproject.toml` of a directory of the plugin.
-    ///
-    /// # Errors
-    /// The file is there and cannot be read.
-    pub fn look(root: &Path, directory: &str) -> Result<Self> {
-        let label = join(directory, "pyproject.toml");
-        let bytes = fs::read_optional(&root.join(&label)).map_err(as_manifest_error)?;
-        let parsed = bytes.map(|bytes| Pyproject::parse(&label, &bytes));
-        Ok(Self { label, parsed })
-    }
-
-    /// The parsed file, when it is there and well-formed.
-    pub fn get(&self) -> Option<&Pyproject> {
-        self.parsed.as_ref()?.as_ref().ok()
-    }
-
-    /// The parsed file, or the error that it is malformed or missing.
-    ///
-    /// # Errors
-    /// It is malformed or missing.
-    pub fn into_parsed(self) -> Result<Pyproject> {
-        let missing =
-            || Error::new(Kind::ManifestInvalid, format!("read `{}`", self.label)).because("there is no such file");
-        self.parsed.unwrap_or_else(|| Err(missing()))
-    }
-}
 
 /// The manifest of one environment.
 #[derive(Debug)]
@@ -99,12 +91,17 @@ pub struct Manifest {
     pub require_hashes: bool,
     /// The moment after which nothing that was uploaded counts.
     pub exclude_newer: Option<String>,
+    /// Packages whose own scripts run when they are installed.
+    pub scripts: Scripts,
+    /// Whether the host has installed all of it beside the manifest, so that nothing is left to do.
+    pub is_provided: bool,
     /// What was seen and not used, in words.
     pub notes: Vec<String>,
-    closure: Closure,
+    pub(crate) closure: Closure,
     project: Option<Pyproject>,
-    relevant: Option<String>,
-    python: Option<String>,
+    pub(crate) package: Option<Package>,
+    pub(crate) relevant: Option<String>,
+    wanted: Option<String>,
 }
 
 /// Finds and reads the manifest of a directory; `None` when it has none.
@@ -119,6 +116,7 @@ pub fn read(root: &Path, directory: &str, settings: &Settings, project: Project)
     match format {
         Format::UvLock | Format::Pyproject => manifest.project = Some(project.into_parsed()?),
         Format::Pylock | Format::Requirements => manifest.take_advice(project),
+        _ => {}
     }
     manifest.read_sources(root, bytes)?;
     Ok(Some(manifest))
@@ -164,16 +162,6 @@ fn format_of(name: &str) -> Format {
     known.unwrap_or(if is_pylock { Format::Pylock } else { Format::Requirements })
 }
 
-fn as_manifest_error(mut error: Error) -> Error {
-    error.kind = Kind::ManifestInvalid;
-    error
-}
-
-/// Joins a directory of the plugin and a name in it.
-pub fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
-}
-
 fn sorted(list: &[String]) -> Vec<String> {
     let mut list = list.to_vec();
     list.sort();
@@ -182,7 +170,8 @@ fn sorted(list: &[String]) -> Vec<String> {
 }
 
 impl Manifest {
-    fn new(label: String, format: Format, settings: &Settings) -> Self {
+    /// One of which nothing but its place is known yet.
+    pub(crate) fn new(label: String, format: Format, settings: &Settings) -> Self {
         Self {
             format,
             tops: vec![label.clone()],
@@ -191,11 +180,17 @@ impl Manifest {
             groups: sorted(&settings.groups),
             require_hashes: settings.require_hashes.unwrap_or_default(),
             exclude_newer: settings.exclude_newer.clone(),
+            scripts: settings.scripts.clone(),
+            is_provided: false,
             notes: Vec::new(),
             closure: Closure { sources: Vec::new() },
             project: None,
+            package: None,
             relevant: None,
-            python: settings.python.clone(),
+            wanted: match format.runtime() {
+                Runtime::Python => settings.python.clone(),
+                Runtime::Node => settings.node.clone(),
+            },
         }
     }
 
@@ -217,6 +212,8 @@ impl Manifest {
                 self.relevant = Some(self.take_relevant()?);
             }
             Format::Pyproject => self.read_project(root)?,
+            // Read where it is found.
+            Format::NpmLock | Format::PnpmLock | Format::YarnLock | Format::BunLock | Format::Package => {}
         }
         if matches!(self.format, Format::UvLock | Format::Pylock) && self.exclude_newer.take().is_some() {
             self.notes.push(format!("`exclude-newer` means nothing to `{}`: what is locked is installed", self.label));
@@ -263,7 +260,7 @@ impl Manifest {
         let mut parts: Vec<Part> = self.closure.sources.iter().map(|s| Part::new(&s.label, &s.bytes)).collect();
         if let Some(relevant) = &self.relevant {
             parts.push(Part::new(self.project_label(), relevant.as_bytes()));
-        } else if let Some(version) = self.requires_python() {
+        } else if let Some(version) = self.requires() {
             parts.push(Part::new("requires-python", version.as_bytes()));
         }
         // Only where they are said, so that every other environment stays as it is.
@@ -273,7 +270,7 @@ impl Manifest {
             schema: SCHEMA,
             kind: self.format.name().into(),
             parts,
-            python: self.python.clone(),
+            python: self.wanted.clone(),
             extras: self.extras.clone(),
             groups: self.groups.clone(),
         }
@@ -281,17 +278,23 @@ impl Manifest {
 
     fn project_label(&self) -> String {
         let directory = self.label.rsplit_once('/').map_or("", |(directory, _)| directory);
-        join(directory, "pyproject.toml")
+        join(directory, if self.package.is_some() { package::FILE } else { "pyproject.toml" })
     }
 
-    /// `requires-python` of the project, when it has one.
-    pub fn requires_python(&self) -> Option<&str> {
-        self.project.as_ref()?.requires_python()
+    /// Which versions of the interpreter serve it: `requires-python` of the project or `engines.node`.
+    pub fn requires(&self) -> Option<&str> {
+        let node = self.package.as_ref().and_then(Package::engine);
+        node.or_else(|| self.project.as_ref()?.requires_python())
     }
 
     /// The interpreter the author asked for.
-    pub fn python(&self) -> Option<&str> {
-        self.python.as_deref()
+    pub fn wanted(&self) -> Option<&str> {
+        self.wanted.as_deref()
+    }
+
+    /// The `package.json` that it is or that stands beside its lock.
+    pub fn package(&self) -> Option<&Package> {
+        self.package.as_ref()
     }
 
     /// The `pyproject.toml` that is part of it or stands beside it.
@@ -316,9 +319,9 @@ impl Manifest {
 
     /// The text of every file that it is made of, credentials and all.
     pub fn texts(&self) -> Vec<Cow<'_, str>> {
-        let project = self.project.iter().map(Pyproject::text);
+        let projects = self.project.iter().map(Pyproject::text).chain(self.package.iter().map(|p| p.text().as_bytes()));
         let sources = self.closure.sources.iter().map(|source| source.bytes.as_slice());
-        sources.chain(project).map(String::from_utf8_lossy).collect()
+        sources.chain(projects).map(String::from_utf8_lossy).collect()
     }
 
     /// What it asks for, one entry each, for a person to compare.
@@ -326,6 +329,10 @@ impl Manifest {
         match self.format {
             Format::Requirements => self.closure.items(),
             Format::UvLock | Format::Pylock => self.closure.sources.iter().flat_map(locked_packages).collect(),
+            Format::NpmLock => self.closure.sources.iter().flat_map(node_lock::locked_packages).collect(),
+            Format::PnpmLock | Format::YarnLock | Format::BunLock | Format::Package => {
+                self.package.as_ref().map(Package::items).unwrap_or_default()
+            }
             Format::Pyproject => {
                 let project = self.project.as_ref();
                 project.and_then(|p| p.requirements(&self.extras, &self.groups).ok()).unwrap_or_default()

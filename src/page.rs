@@ -99,7 +99,10 @@ impl Page {
         let plural = if count == 1 { "" } else { "s" };
         self.row(
             "",
-            &format!("{count} package{plural}, built {age} by {} for Python {}", current.installer, current.python),
+            &format!(
+                "{count} package{plural}, built {age} by {} for {} {}",
+                current.installer, current.runtime, current.python
+            ),
         );
     }
 

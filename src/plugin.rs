@@ -6,13 +6,20 @@
 use crate::config::{self, Config, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::manifest::{self, Manifest, Project, join};
+use crate::manifest::{self, Manifest};
+use crate::node_manifest;
 use crate::output::harmless;
+use crate::package;
+use crate::project::{Project, join};
+use crate::runtime::Runtime;
 use crate::server::{self, Server, read_json};
 use std::path::{Component, Path, PathBuf};
 
 /// Name of the environment of the plugin's own directory.
 pub const MAIN: &str = "main";
+
+/// The same for its JavaScript.
+pub const NODE: &str = "node";
 
 /// Who names the data directory when no flag and no host does.
 pub const OWN_DATA: &str = "the user's data directory";
@@ -52,11 +59,26 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Whether `[project.scripts]` of its project names a command.
-    fn has_script(&self, command: Option<&std::ffi::OsString>) -> bool {
-        let project = self.manifest.as_ref().ok().and_then(Manifest::project);
-        let name = command.and_then(|name| name.to_str());
-        project.zip(name).is_some_and(|(project, name)| project.scripts().contains_key(name))
+    /// Whether `[project.scripts]` of its project or `bin` of its package names a command.
+    fn has_script(&self, command: &str) -> bool {
+        let manifest = self.manifest.as_ref().ok();
+        manifest.and_then(Manifest::project).is_some_and(|project| project.scripts().contains_key(command))
+            || manifest.and_then(Manifest::package).is_some_and(|package| package.bin(command).is_some())
+    }
+
+    fn suggests(&self, command: &str) -> bool {
+        let package = self.manifest.as_ref().ok().and_then(Manifest::package);
+        package.is_some_and(|package| package.suggests(command))
+    }
+
+    /// What runs in it.
+    fn runtime(&self) -> Option<Runtime> {
+        self.manifest.as_ref().ok().map(|manifest| manifest.format.runtime())
+    }
+
+    /// Whether nothing has to be installed, since the host has done so.
+    pub fn is_provided(&self) -> bool {
+        self.manifest.as_ref().is_ok_and(|manifest| manifest.is_provided)
     }
 }
 
@@ -188,6 +210,11 @@ impl Plugin {
         Ok(Self { name: harmless(&name), place, config, servers, environments })
     }
 
+    /// What has to be installed, the rest being there.
+    pub fn to_install(&self) -> Vec<&Environment> {
+        self.environments.iter().filter(|environment| !environment.is_provided()).collect()
+    }
+
     /// The environment that a command is to run in: the named one, or the one whose manifest is nearest
     /// above a file of the plugin that the command mentions, or whose project has such a script, or the first.
     ///
@@ -203,14 +230,18 @@ impl Plugin {
             return found.map(Some).ok_or_else(|| error().hint(hint()));
         }
         let files = words.iter().filter_map(|word| Path::new(word).strip_prefix(&self.place.root).ok());
-        let nearest = files.filter_map(|file| self.nearest_above(file)).next();
-        let script = || self.environments.iter().find(|environment| environment.has_script(words.first()));
-        Ok(nearest.or_else(script).or(self.environments.first()))
+        let runtime = Runtime::of_command(words);
+        let nearest = files.filter_map(|file| self.nearest_above(file, runtime)).next();
+        let command = words.first().and_then(|word| word.to_str()).unwrap_or_default();
+        let all = || self.environments.iter();
+        let named = || all().find(|one| one.has_script(command)).or_else(|| all().find(|one| one.suggests(command)));
+        let fitting = || all().find(|one| runtime.is_some() && one.runtime() == runtime);
+        Ok(nearest.or_else(named).or_else(fitting).or(self.environments.first()))
     }
 
-    fn nearest_above(&self, file: &Path) -> Option<&Environment> {
+    fn nearest_above(&self, file: &Path, runtime: Option<Runtime>) -> Option<&Environment> {
         let above = self.environments.iter().filter(|e| file.starts_with(&e.directory) || e.directory.is_empty());
-        above.max_by_key(|e| e.directory.len())
+        above.max_by_key(|e| (runtime.is_none() || e.runtime() == runtime, e.directory.len()))
     }
 }
 
@@ -232,27 +263,55 @@ fn environments(root: &Path, config: &Config, servers: &[Server], project: Proje
     let settings = config.main.clone();
     let directory = settings.directory.clone().unwrap_or_default();
     let own = if directory.is_empty() { Ok(project) } else { Project::look(root, &directory) };
-    let main = own.and_then(|project| manifest::read(root, &directory, &settings, project)).transpose();
-    let mut found: Vec<Environment> = Vec::new();
-    found.extend(main.map(|m| Environment { name: MAIN.into(), directory, settings: settings.clone(), manifest: m }));
+    let mut found = Vec::new();
+    add_environments(root, &directory, &settings, own, &mut found);
     for server in servers {
-        let script = server.words.iter().find_map(|word| script_directory(word));
-        if let Some(environment) = script.and_then(|directory| beside_script(root, &directory, &settings, &found)) {
-            found.push(environment);
+        if let Some(script) = server.words.iter().find_map(|word| script_directory(word)) {
+            add_beside_script(root, &script, &settings, &mut found);
         }
     }
     found
 }
 
+/// Adds the environments of a directory: one for its Python, one for its JavaScript; says whether there is any.
+fn add_environments(
+    root: &Path,
+    directory: &str,
+    settings: &Settings,
+    project: Result<Project>,
+    found: &mut Vec<Environment>,
+) -> bool {
+    let before = found.len();
+    let python = project.and_then(|project| manifest::read(root, directory, settings, project));
+    let python = if is_package(settings) { Ok(None) } else { python };
+    let node = if settings.manifest.is_none() || is_package(settings) {
+        node_manifest::read(root, directory, settings)
+    } else {
+        Ok(None)
+    };
+    for (manifest, usual) in [(python, MAIN), (node, NODE)] {
+        let Some(manifest) = manifest.transpose() else { continue };
+        // That of the plugin's own directory has its name also where the configuration says which one that is.
+        let is_own = directory == settings.directory.as_deref().unwrap_or_default();
+        let name = if is_own { usual.to_owned() } else { name_of(directory, usual, found) };
+        found.push(Environment { name, directory: directory.to_owned(), settings: settings.clone(), manifest });
+    }
+    found.len() > before
+}
+
+fn is_package(settings: &Settings) -> bool {
+    settings.manifest.as_deref() == Some(package::FILE)
+}
+
 fn named_environment(root: &Path, name: &str, settings: &Settings) -> Option<Environment> {
     let directory = settings.directory.clone().unwrap_or_default();
-    let project = Project::look(root, &directory);
+    let mut found = Vec::new();
+    add_environments(root, &directory, settings, Project::look(root, &directory), &mut found);
     let missing = || {
         let error = Error::new(Kind::ManifestInvalid, format!("find a manifest in `{}`", join(&directory, ".")));
         error.because(format!("the configuration names it for the environment `{name}`"))
     };
-    let read = project.and_then(|project| manifest::read(root, &directory, settings, project));
-    let manifest = read.and_then(|manifest| manifest.ok_or_else(missing));
+    let manifest = found.into_iter().next().map_or_else(|| Err(missing()), |environment| environment.manifest);
     Some(Environment { name: name.into(), directory, settings: settings.clone(), manifest })
 }
 
@@ -265,32 +324,26 @@ fn script_directory(word: &str) -> Option<String> {
     (plain && file.contains('.')).then(|| directory.to_owned())
 }
 
-/// The environment of the nearest directory at or above a script, short of the plugin's own.
-fn beside_script(root: &Path, script: &str, settings: &Settings, found: &[Environment]) -> Option<Environment> {
-    let mut settings = settings.clone();
-    settings.directory = None;
-    settings.manifest = None;
+/// Adds the environments of the nearest directory at or above a script that has some, short of the plugin's own.
+fn add_beside_script(root: &Path, script: &str, settings: &Settings, found: &mut Vec<Environment>) {
+    let settings = Settings { directory: None, manifest: None, ..settings.clone() };
     let mut directory = script;
     while !directory.is_empty() {
-        if found.iter().any(|e| e.directory == directory) {
-            return None;
-        }
-        let project = Project::look(root, directory);
-        let manifest = project.and_then(|project| manifest::read(root, directory, &settings, project)).transpose();
-        if let Some(manifest) = manifest {
-            let name = name_of(directory, found);
-            return Some(Environment { name, directory: directory.to_owned(), settings, manifest });
+        let known = found.iter().any(|e| e.directory == directory);
+        if known || add_environments(root, directory, &settings, Project::look(root, directory), found) {
+            return;
         }
         directory = directory.rsplit_once('/').map_or("", |(above, _)| above);
     }
-    None
 }
 
 /// A name that is safe as a directory's and nobody else's.
-fn name_of(directory: &str, found: &[Environment]) -> String {
+fn name_of(directory: &str, usual: &str, found: &[Environment]) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    let base: String = directory.chars().map(safe).take(40).collect();
-    let taken = |name: &String| name == MAIN || name.starts_with('-') || found.iter().any(|e| e.name == *name);
+    let base: String = directory.chars().map(safe).take(35).collect();
+    let base = if usual == NODE { format!("{base}-{NODE}") } else { base };
+    let is_usual = |name: &String| name == MAIN || name == NODE || name.starts_with('-');
+    let taken = |name: &String| is_usual(name) || found.iter().any(|e| e.name == *name);
     let numbered = (2..).map(|n| format!("e{n}-{base}"));
     std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(base)
 }

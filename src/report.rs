@@ -151,6 +151,8 @@ pub struct Current {
     pub fingerprint: String,
     /// Its interpreter.
     pub interpreter: PathBuf,
+    /// What that is: `Python` or `Node`.
+    pub runtime: &'static str,
     /// Version of that.
     pub python: String,
     /// What built it.

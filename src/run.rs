@@ -1,9 +1,10 @@
 //! The `run` door: the command becomes the server in an environment that is ready; until it is, a go-between speaks.
 
 use crate::child::{self, Opening};
+use crate::entry_point;
 use crate::error::Result;
 use crate::home::{Home, Wanted};
-use crate::launch::Start;
+use crate::launch::{Scene, Start};
 use crate::mcp::relay;
 use crate::plugin::Plugin;
 use crate::proof::Key;
@@ -18,8 +19,13 @@ use std::ffi::OsString;
 /// There is nothing to start, or it cannot be started.
 pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> Result<u8> {
     let Some(environment) = plugin.environment_for(environment, &words)? else {
-        return Err(Start::new(&words, None)?.become_it(None));
+        return Err(Start::new(&words, Scene::Bare)?.become_it(None));
     };
+    if environment.is_provided() {
+        let words = entry_point::expand(plugin, environment, &words)?;
+        let directory = plugin.place.root.join(&environment.directory);
+        return Err(Start::new(&words, Scene::Beside(&directory))?.become_it(None));
+    }
     let key = Key::new(&words, &plugin.place);
     let wanted = Wanted { place: plugin.place.clone(), environment: environment.name.clone(), words, key };
     let work = Work::new(plugin, environment);
@@ -32,10 +38,10 @@ pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> 
 /// What is ready and has proved to start is the server itself; a first start that somebody waits for is watched.
 fn live(wanted: Wanted, plugin: &str, home: Home) -> Result<u8> {
     if wanted.key.is_known(&home.sealed.generation) {
-        return become_server(home);
+        return become_server(&wanted, home);
     }
     match child::first_words() {
-        Opening::Nobody => become_server(home),
+        Opening::Nobody => become_server(&wanted, home),
         Opening::Somebody(words) => relay::run(wanted, plugin, None, Some(home), &words),
     }
 }
@@ -44,7 +50,7 @@ fn live(wanted: Wanted, plugin: &str, home: Home) -> Result<u8> {
 /// server that went without a word, and the author may be about to mend it.
 fn wait(wanted: Wanted, plugin: &Plugin, work: Result<Work<'_>>) -> Result<u8> {
     match child::first_words() {
-        Opening::Nobody => become_server(wanted.find(&work?)?),
+        Opening::Nobody => wanted.find(&work?).and_then(|home| become_server(&wanted, home)),
         Opening::Somebody(words) => {
             let snapshot = snapshot(&wanted);
             relay::run(wanted, &plugin.name, snapshot, None, &words)
@@ -52,8 +58,9 @@ fn wait(wanted: Wanted, plugin: &Plugin, work: Result<Work<'_>>) -> Result<u8> {
     }
 }
 
-fn become_server(home: Home) -> Result<u8> {
-    Err(Start::new(&home.words, Some(&home.sealed.generation))?.become_it(home.lease))
+fn become_server(wanted: &Wanted, home: Home) -> Result<u8> {
+    let scene = Scene::In(&home.sealed, &wanted.place.root);
+    Err(Start::new(&home.words, scene)?.become_it(home.lease))
 }
 
 /// What the server said the last time, as far as anybody knows: the author of this version, or an earlier start.

@@ -8,7 +8,7 @@ use crate::fs::{self, Validator};
 use crate::generation::BaseInterpreter;
 use crate::interpreter::{self, Wish};
 use crate::manifest::Manifest;
-use crate::plugin::{Environment, MAIN, Plugin, data_inside};
+use crate::plugin::{Environment, MAIN, NODE, Plugin, data_inside};
 use crate::reason::{InterpreterState, Reason, misfit};
 use crate::store::{Failure, Sealed, Store};
 use crate::trust;
@@ -94,7 +94,8 @@ impl<'a> Work<'a> {
                 let mut asked = self.asked.borrow_mut();
                 let key = (sealed.generation.name(), now);
                 if asked.as_ref().is_none_or(|(known, _)| *known != key) {
-                    let answer = interpreter::ask_again(&sealed.generation.python());
+                    let base = &sealed.receipt.interpreter;
+                    let answer = interpreter::ask_again(&sealed.generation.interpreter(base), base.identity.runtime());
                     *asked = Some((key, answer.map_or(InterpreterState::Gone, InterpreterState::Says)));
                 }
                 asked.as_ref().map_or(InterpreterState::Gone, |(_, state)| state.clone())
@@ -185,17 +186,20 @@ impl<'a> Work<'a> {
 
     /// The stable links, which only the plugin's own environment has, and where they lead.
     fn links(&self, sealed: &Sealed) -> Vec<(PathBuf, PathBuf)> {
-        if self.environment.name != MAIN {
-            return Vec::new();
-        }
         let data = &self.plugin.place.data;
+        match self.environment.name.as_str() {
+            MAIN => {}
+            NODE => return vec![(sealed.generation.node_modules(), data.join("node_modules"))],
+            _ => return Vec::new(),
+        }
         let site_packages = sealed.generation.site_packages(&sealed.receipt.interpreter.identity);
         vec![(sealed.generation.prefix(), data.join("venv")), (site_packages, data.join("site-packages"))]
     }
 
     /// What interpreter the plugin accepts.
     pub fn wish(&self) -> Wish<'_> {
-        Wish { requires: self.manifest.requires_python(), python: self.manifest.python() }
+        let runtime = self.manifest.format.runtime();
+        Wish { runtime, requires: self.manifest.requires(), named: self.manifest.wanted() }
     }
 
     /// What an installer is asked to serve.

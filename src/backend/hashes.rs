@@ -4,6 +4,7 @@ use super::handover::own_lines;
 use crate::error::{Error, Kind, Result};
 use crate::lockfile;
 use crate::manifest::{Format, Manifest};
+use crate::node_lock;
 use crate::requirement_line::Line;
 use crate::requirements::Item;
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ pub fn demand(root: &Path, manifest: &Manifest) -> Result<()> {
 /// Whether something is installed of which nothing says what it must contain.
 pub fn is_open(root: &Path, manifest: &Manifest) -> bool {
     !manifest.require_hashes
-        && !matches!(manifest.format, Format::UvLock | Format::Pylock)
+        && matches!(manifest.format, Format::Requirements | Format::Pyproject)
         && !missing(root, manifest).is_empty()
 }
 
@@ -42,6 +43,13 @@ fn missing(root: &Path, manifest: &Manifest) -> Vec<String> {
             let items = manifest.sources().iter().flat_map(lockfile::unhashed);
             items.map(|item| told(&item, NO_HASH)).collect()
         }
+        Format::NpmLock => {
+            let items = manifest.sources().iter().flat_map(node_lock::unhashed);
+            items.map(|item| told(&item, NO_HASH)).collect()
+        }
+        Format::Package => manifest.items().iter().map(|item| told(item, NO_HASH)).collect(),
+        // These managers write a hash of each archive, and check it.
+        Format::PnpmLock | Format::YarnLock | Format::BunLock => Vec::new(),
     }
 }
 
@@ -68,5 +76,6 @@ fn hint(format: Format) -> &'static str {
         Format::Requirements => "write it with `uv pip compile --generate-hashes` or `pip-compile --generate-hashes`",
         Format::Pyproject => "ship a lock: `uv lock` writes one with hashes",
         Format::UvLock | Format::Pylock => "name an archive of an index instead, and lock again",
+        _ => "ship a lock: `npm install --package-lock-only` writes one with hashes",
     }
 }

@@ -5,6 +5,9 @@
 
 pub mod handover;
 pub mod hashes;
+pub mod node;
+pub mod node_files;
+pub mod node_manager;
 pub mod pip;
 pub mod uv;
 
@@ -17,6 +20,7 @@ use crate::interpreter::{FOREIGN, Rejection};
 use crate::log::Log;
 use crate::manifest::{Format, Manifest};
 use crate::process::{Job, describe_end};
+use crate::runtime::Runtime;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +52,8 @@ pub enum Backend {
     Pip(pip::Pip),
     /// uv, to be installed by pip first, since only uv reads the lock.
     UvByPip(pip::Pip),
+    /// npm, pnpm, yarn or bun.
+    Node(node::Node),
 }
 
 /// The installer chosen, and why the ones before it were not.
@@ -61,16 +67,22 @@ pub struct Choice {
 
 /// One row of the policy: a name, and the question whether it serves.
 pub struct Row {
+    runtime: Runtime,
     name: &'static str,
     agree: fn(&Need<'_>) -> Result<Backend, String>,
 }
 
 /// Installers in the order of preference.
 pub const POLICY: &[Row] = &[
-    Row { name: "uv", agree: |need| uv::Uv::agree(need).map(Backend::Uv) },
-    Row { name: "pip", agree: |need| pip::Pip::agree(need).map(Backend::Pip) },
-    Row { name: "uv installed by pip", agree: |need| pip::Pip::agree_to_fetch_uv(need).map(Backend::UvByPip) },
+    python("uv", |need| uv::Uv::agree(need).map(Backend::Uv)),
+    python("pip", |need| pip::Pip::agree(need).map(Backend::Pip)),
+    python("uv installed by pip", |need| pip::Pip::agree_to_fetch_uv(need).map(Backend::UvByPip)),
+    Row { runtime: Runtime::Node, name: "Node", agree: |need| node::Node::agree(need).map(Backend::Node) },
 ];
+
+const fn python(name: &'static str, agree: fn(&Need<'_>) -> Result<Backend, String>) -> Row {
+    Row { runtime: Runtime::Python, name, agree }
+}
 
 /// Takes the first installer that agrees.
 ///
@@ -78,7 +90,8 @@ pub const POLICY: &[Row] = &[
 /// None does; each one's reason is listed.
 pub fn choose(need: &Need<'_>) -> Result<Choice> {
     let mut rejected = Vec::new();
-    for row in POLICY {
+    let runtime = need.manifest.format.runtime();
+    for row in POLICY.iter().filter(|row| row.runtime == runtime) {
         match (row.agree)(need) {
             Ok(backend) => return Ok(Choice { backend, rejected }),
             Err(reason) => rejected.push(Rejection { candidate: row.name.into(), reason }),
@@ -88,7 +101,12 @@ pub fn choose(need: &Need<'_>) -> Result<Choice> {
     for rejection in rejected {
         error = error.because(format!("{}: {}", rejection.candidate, rejection.reason));
     }
-    Err(error.hint("install uv, or pip for this interpreter (on Debian: `apt install python3-pip python3-venv`)"))
+    Err(error.hint(match runtime {
+        Runtime::Python => {
+            "install uv, or pip for this interpreter (on Debian: `apt install python3-pip python3-venv`)"
+        }
+        Runtime::Node => "install npm for this Node (on Debian: `apt install npm`)",
+    }))
 }
 
 impl Backend {
@@ -98,6 +116,7 @@ impl Backend {
             Backend::Uv(uv) => format!("uv (`{}`)", uv.program().display()),
             Backend::Pip(pip) => format!("pip {} (of `{}`)", pip.version(), pip.python().display()),
             Backend::UvByPip(pip) => format!("uv {}, installed by pip {}", uv::PINNED, pip.version()),
+            Backend::Node(node) => node.described(),
         }
     }
 
@@ -110,6 +129,7 @@ impl Backend {
         fs::write(&generation.scratch().join("uv.toml"), b"")?;
         match self {
             Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session).map(Backend::Uv),
+            Backend::Node(node) => node.prepare(need, generation, session).map(Backend::Node),
             ready => Ok(ready),
         }
     }
@@ -122,6 +142,7 @@ impl Backend {
         session.step(&match self {
             Backend::Uv(uv) => uv.make_environment(need, generation),
             Backend::Pip(_) | Backend::UvByPip(_) => pip::make_environment(need, generation),
+            Backend::Node(node) => return node.make_environment(need, generation),
         })
     }
 
@@ -145,6 +166,7 @@ impl Backend {
             Backend::Pip(pip) | Backend::UvByPip(pip) => {
                 pip.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
             }
+            Backend::Node(node) => node.install_packages(need, generation, session),
         }
     }
 
@@ -153,6 +175,7 @@ impl Backend {
         match self {
             Backend::Uv(_) => format!("uv {}", uv::version_in(generation).unwrap_or_default()),
             Backend::Pip(pip) | Backend::UvByPip(pip) => format!("pip {}", pip.version()),
+            Backend::Node(node) => node.name(),
         }
     }
 }

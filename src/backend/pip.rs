@@ -12,6 +12,7 @@ use crate::generation::{Generation, SCRIPTS};
 use crate::interpreter::{self, FOREIGN};
 use crate::manifest::Format;
 use crate::process::Job;
+use crate::runtime::Runtime;
 use crate::version::{Specifiers, Version};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,7 +82,7 @@ impl Pip {
     fn find(need: &Need<'_>) -> Result<Self, String> {
         let own = Self::of(&need.interpreter.path);
         own.or_else(|reason| {
-            let others = interpreter::candidates(None).into_iter().filter(|c| c.args.is_empty());
+            let others = interpreter::candidates(Runtime::Python, None).into_iter().filter(|c| c.args.is_empty());
             let mut found = others.filter_map(|candidate| Self::of(&candidate.path).ok());
             found.find(|pip| pip.reaches_out).ok_or(reason)
         })
@@ -259,7 +260,7 @@ fn needs_uv(need: &Need<'_>) -> bool {
     let project = need.manifest.ruling_project();
     match need.manifest.format {
         Format::UvLock | Format::Pylock => true,
-        Format::Pyproject | Format::Requirements => project.is_some_and(crate::pyproject::Pyproject::is_for_uv_alone),
+        _ => project.is_some_and(crate::pyproject::Pyproject::is_for_uv_alone),
     }
 }
 

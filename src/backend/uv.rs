@@ -67,7 +67,7 @@ impl Uv {
             }
             // Of a project without sources not the file itself: to read it uv may run the plugin's own build, which
             // writes beside it.
-            Format::Requirements | Format::Pyproject => {
+            _ => {
                 let job = self.pip_install(need, generation);
                 let job = match need.manifest.ruling_project() {
                     Some(_) => job.arg("--project").arg(handover::project(need, generation)?),

@@ -9,7 +9,7 @@ use super::waiting::{self, Again};
 use crate::child::{self, Server};
 use crate::error::{Error, Kind, Result};
 use crate::home::{Home, Wanted};
-use crate::launch::Start;
+use crate::launch::{Scene, Start};
 use crate::lock::Lock;
 use crate::news;
 use crate::output;
@@ -196,7 +196,7 @@ impl Relay {
     fn start(&mut self, home: Home) -> Result<Option<u8>> {
         let Home { sealed, lease, words } = home;
         let files = self.wanted.files(&words);
-        let started = Start::new(&words, Some(&sealed.generation));
+        let started = Start::new(&words, Scene::In(&sealed, &self.wanted.place.root));
         let started = started.and_then(|start| Server::start(&start, lease).map_err(|e| start.failed(&e)));
         let mut server = match started {
             Ok(server) => server,

@@ -1,0 +1,137 @@
+//! What managers of Node packages are shown, and what is left of it.
+//!
+//! The manifest and its lock as they were read and hashed, and the settings that stand beside them in the plugin. They
+//! may hold credentials, so nothing of it is left in a sealed generation.
+
+use super::Need;
+use crate::credentials::redact;
+use crate::error::{Error, Kind, Result};
+use crate::failure;
+use crate::fs;
+use crate::generation::Generation;
+use crate::manifest::{Format, Manifest};
+use crate::package;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Settings of managers, read from the plugin at the build: where packages come from is not part of the fingerprint.
+const SETTINGS: [&str; 4] = [".npmrc", ".yarnrc", ".yarnrc.yml", "bunfig.toml"];
+/// Directories of patches and of yarn itself, which locks and settings name.
+const DIRECTORIES: [&str; 4] = ["patches", ".yarn/patches", ".yarn/plugins", ".yarn/releases"];
+/// What managers write into a finished tree for themselves, addresses with credentials among it.
+const NOTES: [&str; 6] = [
+    "node_modules/.package-lock.json",
+    "node_modules/.modules.yaml",
+    "node_modules/.pnpm/lock.yaml",
+    "node_modules/.pnpm-workspace-state-v1.json",
+    "node_modules/.yarn-integrity",
+    "node_modules/.yarn-state.yml",
+];
+
+/// Where npm writes what it resolved.
+const LOCK: &str = "package-lock.json";
+
+/// Writes the files that a manager works on.
+///
+/// # Errors
+/// The data directory cannot be written, or the manifest names what cannot be handed over.
+pub fn hand_over(need: &Need<'_>, generation: &Generation) -> Result<()> {
+    let prefix = generation.prefix();
+    let own = own_directory(need);
+    if let Some(package) = need.manifest.package() {
+        fs::write(&prefix.join(package::FILE), without_manager(package.text()).as_bytes())?;
+        for archive in package.archives()? {
+            copy(&own.join(&archive), &prefix.join(&archive))?;
+        }
+    }
+    for source in need.manifest.sources() {
+        fs::write(&prefix.join(file_name(&source.label)), &source.bytes)?;
+    }
+    for name in SETTINGS {
+        copy(&own.join(name), &prefix.join(name))?;
+    }
+    DIRECTORIES.iter().try_for_each(|name| copy_directory(&own.join(name), &prefix.join(name)))
+}
+
+fn own_directory(need: &Need<'_>) -> PathBuf {
+    let label = Path::new(&need.manifest.label);
+    need.root.join(label.parent().unwrap_or(Path::new("")))
+}
+
+fn file_name(label: &str) -> &str {
+    label.rsplit('/').next().unwrap_or(label)
+}
+
+/// Managers that find another version of themselves there fetch that one. Which one serves was decided already.
+fn without_manager(text: &str) -> String {
+    match serde_json::from_slice::<Value>(text.as_bytes()) {
+        Ok(Value::Object(mut fields)) if fields.contains_key("packageManager") || fields.contains_key("devEngines") => {
+            fields.remove("packageManager");
+            fields.remove("devEngines");
+            Value::Object(fields).to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let Some(bytes) = fs::read_optional(from)? else { return Ok(()) };
+    fs::create_directory(to.parent().unwrap_or(to))?;
+    fs::write(to, &bytes)
+}
+
+fn copy_directory(from: &Path, to: &Path) -> Result<()> {
+    for name in fs::names(from) {
+        copy(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
+/// pnpm looks for a workspace above the directory it runs in, which is not the plugin's.
+pub fn ignores_workspaces(need: &Need<'_>) -> Option<&'static str> {
+    let own = need.manifest.sources().iter().any(|source| file_name(&source.label) == "pnpm-workspace.yaml");
+    (!own).then_some("--ignore-workspace")
+}
+
+/// yarn resolves anew what is not in the lock where it leaves out dev dependencies, and does not say so.
+///
+/// # Errors
+/// The lock does not lock what the manifest asks for.
+pub fn demand_locked(manifest: &Manifest) -> Result<()> {
+    let texts = manifest.texts();
+    let lock = texts.first().map(AsRef::as_ref).unwrap_or_default();
+    let Some(package) = manifest.package() else { return Ok(()) };
+    match package.dependencies().find(|(name, wanted)| !locks(lock, name, wanted)) {
+        None => Ok(()),
+        Some((name, wanted)) => {
+            let class = failure::by_code("lock-outdated");
+            let mut error = Error::new(Kind::InstallFailed, class.sentence);
+            error.class = Some(class.code);
+            let wanted = redact(wanted);
+            Err(error.because(format!("`{}` has no `{name}@{wanted}`", manifest.label)).hint(class.hint))
+        }
+    }
+}
+
+fn locks(lock: &str, name: &str, wanted: &str) -> bool {
+    let descriptors = [format!("{name}@npm:{wanted}"), format!("{name}@{wanted}")];
+    wanted.contains(':') || descriptors.iter().any(|descriptor| lock.contains(descriptor))
+}
+
+/// Removes what is not needed to run. The lock that npm made where there was none is kept, to be looked at.
+///
+/// # Errors
+/// The data directory cannot be written.
+pub fn tidy(manifest: &Manifest, generation: &Generation) -> Result<()> {
+    let prefix = generation.prefix();
+    if manifest.format == Format::Package {
+        let made = fs::read_optional(&prefix.join(LOCK))?.unwrap_or_default();
+        fs::write(&generation.directory().join(LOCK), redact(&String::from_utf8_lossy(&made)).as_bytes())?;
+    }
+    let shown = manifest.sources().iter().map(|source| file_name(&source.label));
+    let files = [package::FILE, LOCK].into_iter().chain(shown).chain(SETTINGS).chain(NOTES);
+    files.into_iter().try_for_each(|name| fs::remove_file(&prefix.join(name)))?;
+    let archives = manifest.package().map_or(Ok(Vec::new()), package::Package::archives)?;
+    archives.iter().try_for_each(|archive| fs::remove_file(&prefix.join(archive)))?;
+    DIRECTORIES.iter().chain(&[".yarn"]).try_for_each(|name| fs::remove_tree(&prefix.join(name)))
+}

@@ -1,0 +1,76 @@
+//! `package.json` and the lock beside it: what a plugin's JavaScript needs.
+
+use crate::config::Settings;
+use crate::error::Result;
+use crate::fs;
+use crate::manifest::{Format, Manifest};
+use crate::node_lock;
+use crate::package::{self, Package};
+use crate::project::{as_manifest_error, join};
+use crate::requirements::Source;
+use std::path::Path;
+
+/// Locks that stand beside a `package.json`, the preferred first, and whose they are.
+const LOCKS: [(&str, Format, &str); 6] = [
+    ("npm-shrinkwrap.json", Format::NpmLock, "npm"),
+    ("package-lock.json", Format::NpmLock, "npm"),
+    ("pnpm-lock.yaml", Format::PnpmLock, "pnpm"),
+    ("yarn.lock", Format::YarnLock, "yarn"),
+    ("bun.lock", Format::BunLock, "bun"),
+    ("bun.lockb", Format::BunLock, "bun"),
+];
+
+/// Files beside it that decide as well, where the format has them.
+const BESIDE: [(&str, Format); 2] = [("pnpm-workspace.yaml", Format::PnpmLock), (".pnpmfile.cjs", Format::PnpmLock)];
+
+/// Finds and reads the manifest of a directory; `None` when it has none, or one that asks for nothing.
+///
+/// # Errors
+/// It is malformed, or leads out of the plugin.
+pub fn read(root: &Path, directory: &str, settings: &Settings) -> Result<Option<Manifest>> {
+    let label = join(directory, package::FILE);
+    let Some(bytes) = fs::read_optional(&root.join(&label)).map_err(as_manifest_error)? else { return Ok(None) };
+    let package = Package::parse(&label, &bytes)?;
+    if !package.asks_for_packages() {
+        return Ok(None);
+    }
+    package.archives()?;
+    let mut manifest = match find_lock(root, directory, &package) {
+        Some((name, format)) => locked(root, directory, name, format, settings)?,
+        None => Manifest::new(label, Format::Package, settings),
+    };
+    let installed = |lock: &Source| node_lock::is_installed(&root.join(directory), lock);
+    manifest.is_provided = manifest.closure.sources.first().is_some_and(installed);
+    manifest.notes.extend(unused(root, directory, &manifest.label));
+    manifest.relevant = Some(package.relevant());
+    manifest.package = Some(package);
+    Ok(Some(manifest))
+}
+
+/// The lock of the manager that the author names, or the first there is.
+fn find_lock(root: &Path, directory: &str, package: &Package) -> Option<(&'static str, Format)> {
+    let there = |(name, ..): &&(&str, Format, &str)| fs::is_taken(&root.join(join(directory, name)));
+    let named = package.manager().map(|(name, _)| name);
+    let mut found = LOCKS.iter().filter(there);
+    let of_named = LOCKS.iter().filter(there).find(|(_, _, manager)| Some(*manager) == named);
+    of_named.or_else(|| found.next()).map(|(name, format, _)| (*name, *format))
+}
+
+fn locked(root: &Path, directory: &str, name: &str, format: Format, settings: &Settings) -> Result<Manifest> {
+    let mut manifest = Manifest::new(join(directory, name), format, settings);
+    let beside = BESIDE.iter().filter(|(_, of)| *of == format).map(|(name, _)| *name);
+    for name in std::iter::once(name).chain(beside) {
+        let label = join(directory, name);
+        if let Some(bytes) = fs::read_optional(&root.join(&label)).map_err(as_manifest_error)? {
+            manifest.closure.sources.push(Source { label, bytes });
+        }
+    }
+    Ok(manifest)
+}
+
+/// Locks that stand there and are not used, in words.
+fn unused(root: &Path, directory: &str, used: &str) -> Vec<String> {
+    let labels = LOCKS.iter().map(|(name, ..)| join(directory, name));
+    let others = labels.filter(|label| label != used && fs::is_taken(&root.join(label)));
+    others.map(|label| format!("`{label}` is not used: `{used}` is there as well")).collect()
+}

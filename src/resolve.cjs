@@ -1,0 +1,61 @@
+"use strict"
+// What the plugin imports by name is looked for in its environment first, wherever the plugin itself lies: an import
+// looks only into directories above the importing file, and nothing is ever written there. Everything else is Node's.
+const module_ = require("node:module")
+const { realpathSync } = require("node:fs")
+const { pathToFileURL } = require("node:url")
+
+// A server may start one of another plugin, which has another environment.
+const root = process.env.PLUGDEPS_NODE_ENVIRONMENT === __dirname && process.env.PLUGDEPS_NODE_ROOT
+if (root) {
+  const places = new Set([root])
+  try {
+    places.add(realpathSync(root))
+  } catch {}
+  const roots = [...places].map(place => pathToFileURL(place + "/").href)
+  const anchor = pathToFileURL(__dirname + "/index.js").href
+  if (module_.registerHooks) here(roots, anchor)
+  else if (module_.register) module_.register("data:text/javascript," + encodeURIComponent(there(roots, anchor)))
+}
+
+// Since Node 22.15, for `import` and `require` alike.
+function here(roots, anchor) {
+  const ours = belongs(roots)
+  module_.registerHooks({
+    resolve(name, context, next) {
+      if (ours(name, context, module_.isBuiltin)) {
+        try {
+          return next(name, { ...context, parentURL: anchor })
+        } catch (error) {
+          if (!error || !/MODULE_NOT_FOUND$/.test(error.code)) throw error
+        }
+      }
+      return next(name, context)
+    }
+  })
+}
+
+// Before that only in a thread of its own, and for `import` alone; `require` has NODE_PATH.
+function there(roots, anchor) {
+  return `
+    import { isBuiltin } from "node:module"
+    const ours = (${belongs})(${JSON.stringify(roots)})
+    export async function resolve(name, context, next) {
+      if (ours(name, context, isBuiltin)) {
+        try {
+          return await next(name, { ...context, parentURL: ${JSON.stringify(anchor)} })
+        } catch (error) {
+          if (!error || error.code !== "ERR_MODULE_NOT_FOUND") throw error
+        }
+      }
+      return next(name, context)
+    }`
+}
+
+// Whether it is a package's name in a file of the plugin.
+function belongs(roots) {
+  return (name, context, isBuiltin) => {
+    const from = context.parentURL || ""
+    return roots.some(root => from.startsWith(root)) && !/^(?:[./#]|[a-z]+:)/i.test(name) && !isBuiltin(name)
+  }
+}
