@@ -14,7 +14,7 @@ pub fn activation(sealed: &Sealed, root: &Path, search_path: &OsStr) -> Vec<(&'s
     vec![
         ("PATH", Some(path(&generation.node_modules(), node, search_path))),
         ("NODE_OPTIONS", Some(options(&generation.resolver()))),
-        // For `require` before Node 22.15, and for bun.
+        // For bun, which does not read the options of Node.
         ("NODE_PATH", Some(joined(&[generation.node_modules()], &std::env::var_os("NODE_PATH").unwrap_or_default()))),
         ("PLUGDEPS_NODE_ENVIRONMENT", Some(generation.prefix().into_os_string())),
         ("PLUGDEPS_NODE_ROOT", Some(root.as_os_str().to_owned())),

@@ -15,7 +15,7 @@ if (root) {
   const roots = [...places].map(place => pathToFileURL(place + "/").href)
   const anchor = pathToFileURL(__dirname + "/index.js").href
   if (module_.registerHooks) here(roots, anchor)
-  else if (module_.register) module_.register("data:text/javascript," + encodeURIComponent(there(roots, anchor)))
+  else old(roots, anchor)
 }
 
 // Since Node 22.15, for `import` and `require` alike.
@@ -35,8 +35,25 @@ function here(roots, anchor) {
   })
 }
 
-// Before that only in a thread of its own, and for `import` alone; `require` has NODE_PATH.
-function there(roots, anchor) {
+// Before that each has its own way, and `import` is asked in a thread of its own.
+function old(roots, anchor) {
+  const ours = belongs(roots)
+  const resolve = module_._resolveFilename
+  module_._resolveFilename = function (name, parent, isMain, options) {
+    const context = { parentURL: parent && parent.filename && pathToFileURL(parent.filename).href }
+    if (ours(name, context, module_.isBuiltin) && !(options && options.paths)) {
+      try {
+        return resolve.call(this, name, parent, isMain, { paths: [__dirname] })
+      } catch (error) {
+        if (!error || error.code !== "MODULE_NOT_FOUND") throw error
+      }
+    }
+    return resolve.call(this, name, parent, isMain, options)
+  }
+  if (module_.register) module_.register("data:text/javascript," + encodeURIComponent(imports(roots, anchor)))
+}
+
+function imports(roots, anchor) {
   return `
     import { isBuiltin } from "node:module"
     const ours = (${belongs})(${JSON.stringify(roots)})

@@ -127,7 +127,8 @@ impl Node {
         let job = self.job(need, generation);
         match self.manager {
             Manager::Npm if need.manifest.format == Format::Package => job.arg("install").args(NPM),
-            Manager::Npm => job.arg("ci").args(NPM),
+            // What is cached need not be asked for again: the lock says what it must hash to.
+            Manager::Npm => job.args(["ci", "--prefer-offline"]).args(NPM),
             Manager::Pnpm => job.args(PNPM).args(node_files::ignores_workspaces(need)),
             Manager::Yarn => job.args(YARN),
             Manager::Berry => job.args(["workspaces", "focus", "--production"]).set("YARN_NODE_LINKER", "node-modules"),

@@ -16,6 +16,7 @@ pub mod index;
 pub mod mcp_client;
 pub mod namespace;
 pub mod modes;
+pub mod node;
 pub mod packages;
 pub mod plugin;
 pub mod peer;

@@ -274,7 +274,7 @@ impl Plugin {
     }
 
     /// By a rename, so that a test can exchange a tool while something looks for it.
-    fn link_as(&self, name: &str, tool: &Path) {
+    pub fn link_as(&self, name: &str, tool: &Path) {
         let staged = self.path.join(format!(".{name}.new"));
         symlink(tool, &staged).unwrap();
         fs::rename(staged, self.path.join(name)).unwrap();

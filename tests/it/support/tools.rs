@@ -138,7 +138,7 @@ fn identify(python: &Path) -> Option<(PathBuf, (u32, u32))> {
 }
 
 /// The directory `name` of the store, filled by `fetch` if it is not there yet.
-fn fetched(name: &str, fetch: impl FnOnce(&Path)) -> PathBuf {
+pub fn fetched(name: &str, fetch: impl FnOnce(&Path)) -> PathBuf {
     let fetch = |into: &Path| {
         fetch(into);
         Ok(())
@@ -180,7 +180,7 @@ fn pip(args: &[&str], into: &Path, requirement: &str) {
     finish(&mut command, requirement, "PIP_INDEX_URL");
 }
 
-fn finish(command: &mut Command, wanted: &str, mirror: &str) {
+pub fn finish(command: &mut Command, wanted: &str, mirror: &str) {
     let output = command.output().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
     assert!(
         output.status.success(),

@@ -1,0 +1,296 @@
+//! Servers in JavaScript: from the shipped hooks and `.mcp.json` to the answer of a tool, with every manager of packages.
+//!
+//! The packages come from npm once, and from its cache afterwards.
+
+use crate::support::*;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A plugin from a fixture, with `node` on PATH and the npm cache that all these tests share.
+fn plugin(fixture: &str) -> Option<Plugin> {
+    plugin_at(fixture, "", None)
+}
+
+fn plugin_at(fixture: &str, below: &str, node: Option<PathBuf>) -> Option<Plugin> {
+    let node = match node.map_or_else(node::program, Ok) {
+        Ok(node) => node,
+        Err(why) => {
+            println!("SKIPPED node: {why}");
+            return None;
+        }
+    };
+    let plugin = Plugin::at(fixture, below).fixture(fixture).shipped_hooks().node(&node);
+    Some(plugin)
+}
+
+fn asked(plugin: &Plugin) -> Value {
+    let mut server = plugin.server("notes");
+    server.initialize();
+    let said = text_of(&server.call_tool("where", json!({})));
+    assert_eq!(server.list_tools().len(), 2);
+    serde_json::from_str(&said).unwrap()
+}
+
+/// A plugin that needs one package and, for its developers, another one; and a script that says what it finds.
+fn small() -> Option<Plugin> {
+    let plugin = plugin("node-esm")?;
+    let package =
+        json!({ "type": "module", "dependencies": { "zod": "3.25.76" }, "devDependencies": { "is-number": "7.0.0" } });
+    let locked =
+        |version: &str, integrity: &str, dev: bool| json!({ "version": version, "integrity": integrity, "dev": dev });
+    let packages = json!({
+        "": package,
+        "node_modules/zod": locked("3.25.76", ZOD, false),
+        "node_modules/is-number": locked("7.0.0", IS_NUMBER, true),
+    });
+    plugin.write("package.json", &package.to_string());
+    plugin.write("package-lock.json", &json!({ "lockfileVersion": 3, "packages": packages }).to_string());
+    plugin.write("main.js", MAIN);
+    Some(plugin)
+}
+
+const ZOD: &str = "sha512-gzUt/qt81nXsFGKIFcC3YnfEAx5NkunCfnDlvuBSSFS02bcXu4Lmea0AFIUwbLWxWPx3d9p8S5QoaujKcNQxcQ==";
+const IS_NUMBER: &str =
+    "sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng==";
+const MAIN: &str = "import { createRequire } from 'node:module'\n\
+    import { z } from 'zod'\n\
+    const dev = await import('is-number').then(() => true, () => false)\n\
+    const required = createRequire(import.meta.url).resolve('zod')\n\
+    console.log(JSON.stringify({ found: typeof z.string, imported: import.meta.resolve('zod'), required, dev }))\n";
+
+/// What the script of a [`small`] plugin says.
+fn told(plugin: &Plugin) -> Value {
+    let script = plugin.root.join("main.js");
+    let said = plugin.command(["run", "--", "node", script.to_str().unwrap()]).run().ok().json();
+    assert_eq!(said["found"], "function");
+    said
+}
+
+fn echoed(plugin: &Plugin) -> String {
+    let mut server = plugin.server("notes");
+    server.initialize();
+    text_of(&server.call_tool("echo", json!({ "text": "hello" })))
+}
+
+fn read_only(path: &Path, yes: bool) {
+    let mode = if yes { "a-w" } else { "u+w" };
+    let changed = std::process::Command::new("chmod").args(["-R", mode]).arg(path).status().unwrap();
+    assert!(changed.success());
+}
+
+#[test]
+fn an_esm_server_finds_its_packages_from_a_plugin_that_is_read_only_and_has_spaces_in_its_path() {
+    let Some(plugin) = plugin_at("node-esm", "a b/ü'c", None) else { return };
+    read_only(&plugin.root, true);
+    let before = Tree::of(&plugin.root);
+    for _ in 0..2 {
+        let said = asked(&plugin);
+        let modules = fs::canonicalize(plugin.data.join("node_modules")).unwrap();
+        let file = |url: &Value| PathBuf::from(percent_decoded(url.as_str().unwrap().strip_prefix("file://").unwrap()));
+        assert_eq!(file(&said["file"]), plugin.root.join("server.js"));
+        assert!(file(&said["imported"]).starts_with(&modules), "{said}");
+        assert!(Path::new(said["required"].as_str().unwrap()).starts_with(&modules), "{said}");
+        assert_eq!(said["dev"], json!(false));
+    }
+    assert_same(&before, &Tree::of(&plugin.root));
+    plugin.hook().ok().silent();
+    read_only(&plugin.root, false);
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        match (first, tail) {
+            (b'%', [high, low, ..]) => {
+                bytes.push(u8::from_str_radix(std::str::from_utf8(&[*high, *low]).unwrap(), 16).unwrap());
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_commonjs_server_finds_the_same_packages() {
+    let Some(plugin) = plugin("node-cjs") else { return };
+    plugin.hook().ok().silent();
+    let said = asked(&plugin);
+    assert_eq!(said["file"], plugin.root.join("server.js").to_str().unwrap());
+    assert!(said["required"].as_str().unwrap().contains("/env/node_modules/zod/"), "{said}");
+    assert_eq!((&said["main"], &said["same"]), (&json!(true), &json!(true)));
+}
+
+#[test]
+fn a_typescript_file_runs_where_node_strips_types_itself() {
+    let node = node::of("24");
+    let Some(plugin) = plugin_at("typescript", "", Some(node)) else { return };
+    assert_eq!(echoed(&plugin), "HELLO");
+    assert_eq!(echoed(&plugin), "HELLO");
+}
+
+#[test]
+fn older_and_newer_nodes_resolve_alike() {
+    for version in ["18", "22"] {
+        let Some(plugin) = small() else { return };
+        plugin.link_as("node", &node::of(version));
+        let said = told(&plugin);
+        for place in ["imported", "required"] {
+            assert!(said[place].as_str().unwrap().contains("/env/node_modules/zod/"), "Node {version}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_command_of_the_package_itself_runs_from_the_plugin_with_the_packages_of_pnpm() {
+    let Some(plugin) = plugin("node-pnpm") else { return };
+    plugin.command(["sync"]).run().ok();
+    let said = asked(&plugin);
+    assert_eq!(said["file"], format!("file://{}", plugin.root.join("dist/cli.js").display()));
+    assert!(plugin.node_installer().starts_with("pnpm 10."), "{}", plugin.node_installer());
+}
+
+#[test]
+fn a_server_from_npm_is_pinned_by_the_plugin_and_started_by_its_name() {
+    let Some(plugin) = plugin("npm-server") else { return };
+    plugin.command(["sync"]).run().ok();
+    // From now on there is no network.
+    let plugin = plugin.env("npm_config_registry", "http://127.0.0.1:9/").env("npm_config_offline", "true");
+    for _ in 0..2 {
+        let mut server = plugin.server("everything");
+        server.initialize();
+        assert!(server.list_tools().contains(&"echo".to_owned()));
+        let said = text_of(&server.call_tool("echo", json!({ "message": "hello" })));
+        assert!(said.contains("hello"), "{said}");
+    }
+}
+
+#[test]
+fn each_manager_installs_what_its_lock_says_and_nothing_for_developers() {
+    for (manager, lock) in [
+        ("npm", "package-lock.json"),
+        ("pnpm", "pnpm-lock.yaml"),
+        ("yarn", "yarn.lock"),
+        ("berry", "yarn.lock"),
+        ("bun", "bun.lock"),
+    ] {
+        let Some(plugin) = small() else { return };
+        fs::remove_file(plugin.root.join("package-lock.json")).unwrap();
+        node::lock(manager, &plugin.root);
+        assert!(plugin.root.join(lock).is_file(), "{manager} wrote no {lock}");
+        let before = Tree::of(&plugin.root);
+        assert_eq!(told(&plugin)["dev"], json!(false), "{manager}");
+        let name = if manager == "berry" { "yarn 4." } else { manager };
+        assert!(plugin.node_installer().starts_with(name), "{manager}: {}", plugin.node_installer());
+        assert_same(&before, &Tree::of(&plugin.root));
+    }
+}
+
+#[test]
+fn without_a_lock_npm_resolves_and_what_it_resolved_is_kept() {
+    let Some(plugin) = small() else { return };
+    fs::remove_file(plugin.root.join("package-lock.json")).unwrap();
+    told(&plugin);
+    let kept = fs::read_to_string(plugin.node_generation().join("package-lock.json")).unwrap();
+    assert!(kept.contains("node_modules/zod"), "{kept}");
+    assert!(!plugin.root.join("package-lock.json").exists());
+    plugin.command(["check"]).run().ok().stdout_has("package.json (package-json)");
+}
+
+#[test]
+fn what_the_host_has_installed_is_used_and_nothing_is_installed() {
+    for program in ["npm", "bun"] {
+        let Some(plugin) = small() else { return };
+        if program == "bun" {
+            fs::remove_file(plugin.root.join("package-lock.json")).unwrap();
+            node::lock("bun", &plugin.root);
+        }
+        node::host_installs(&plugin.root, program);
+        plugin.hook().ok().silent();
+        let said = told(&plugin);
+        assert!(said["imported"].as_str().unwrap().contains("/root/node_modules/zod/"), "{program}: {said}");
+        assert_eq!(fs::read_dir(&plugin.data).unwrap().count(), 0, "{program}");
+        plugin.command(["sync"]).run().ok().stderr_has("the host has installed");
+        plugin.command(["check"]).run().ok().stdout_has("the host has installed all that the lock names");
+    }
+}
+
+#[test]
+fn of_a_tree_that_the_host_did_not_finish_nothing_is_used() {
+    let spoils: [fn(&Plugin); 3] = [
+        |plugin| fs::remove_dir_all(plugin.root.join("node_modules/zod")).unwrap(),
+        // npm's word that it has finished.
+        |plugin| fs::remove_file(plugin.root.join("node_modules/.package-lock.json")).unwrap(),
+        // A tree for another lock.
+        |plugin| {
+            let known = plugin.root.join("node_modules/.package-lock.json");
+            let text = fs::read_to_string(&known).unwrap();
+            fs::write(known, text.replacen("\"version\": \"3.", "\"version\": \"2.", 1)).unwrap();
+        },
+    ];
+    for (number, spoil) in spoils.into_iter().enumerate() {
+        let Some(plugin) = small() else { return };
+        node::host_installs(&plugin.root, "npm");
+        spoil(&plugin);
+        let said = told(&plugin);
+        for place in ["imported", "required"] {
+            assert!(said[place].as_str().unwrap().contains("/env/node_modules/zod/"), "{number}: {said}");
+        }
+    }
+}
+
+#[test]
+fn scripts_of_packages_run_only_if_the_author_says_so() {
+    for (setting, runs) in
+        [("", [false, false]), ("scripts = true", [true, true]), ("scripts = ['one']", [true, false])]
+    {
+        let Some(plugin) = plugin("node-esm") else { return };
+        fs::remove_file(plugin.root.join("package-lock.json")).unwrap();
+        for name in ["one", "two"] {
+            let script = "require('fs').writeFileSync('ran', '')";
+            let package = json!({ "name": name, "version": "1.0.0", "scripts": { "postinstall": "node run.js" } });
+            node::pack(&plugin.root.join(format!("vendor/{name}.tgz")), &package, &[("run.js", script)]);
+        }
+        let dependencies = json!({ "one": "file:vendor/one.tgz", "two": "file:vendor/two.tgz" });
+        plugin.write("package.json", &json!({ "dependencies": dependencies }).to_string());
+        plugin.write("plugdeps.toml", setting);
+        plugin.command(["sync"]).run().ok();
+        let modules = plugin.node_generation().join("env/node_modules");
+        assert_eq!(["one", "two"].map(|name| modules.join(name).join("ran").exists()), runs, "{setting}");
+    }
+}
+
+#[test]
+fn a_node_that_the_author_does_not_want_is_not_taken() {
+    let Some(plugin) = plugin("node-esm") else { return };
+    let package = fs::read_to_string(plugin.root.join("package.json")).unwrap();
+    plugin.write("package.json", &package.replace(">=18", ">=99"));
+    let output = plugin.command(["sync"]).run();
+    output.stderr_has("find a Node that satisfies `>=99`").stderr_has("`>=99` is wanted");
+}
+
+#[test]
+fn a_child_that_the_server_starts_finds_the_packages_as_well() {
+    let Some(plugin) = small() else { return };
+    let parent = "import { spawnSync } from 'node:child_process'\nimport { fileURLToPath } from 'node:url'\n\
+                  const main = fileURLToPath(new URL('main.js', import.meta.url))\n\
+                  process.stdout.write(spawnSync('node', [main]).stdout)\n";
+    plugin.write("parent.mjs", parent);
+    let file = plugin.root.join("parent.mjs");
+    let said = plugin.command(["run", "--", "node", file.to_str().unwrap()]).run().ok().json();
+    assert_eq!(said["found"], "function");
+}
+
+#[test]
+fn a_plugin_whose_javascript_needs_no_package_has_nothing_to_install() {
+    let Some(plugin) = plugin("node-esm") else { return };
+    plugin.write("package.json", "{\"type\":\"module\",\"devDependencies\":{\"is-number\":\"7.0.0\"}}");
+    plugin.hook().ok().silent();
+    assert_eq!(fs::read_dir(&plugin.data).unwrap().count(), 0);
+    plugin.command(["check"]).run().ok();
+}
