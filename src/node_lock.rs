@@ -1,6 +1,6 @@
 //! Lock files of npm, pnpm, yarn and bun: what they lock, and whether a `node_modules` beside one is all of it.
 //!
-//! Formats: <https://docs.npmjs.com/cli/configuring-npm/package-lock-json>, <https://bun.com/docs/pm/lockfile>.
+//! Formats: `package-lock.json` of npm's documentation, <https://bun.com/docs/pm/lockfile>.
 
 use crate::credentials::redact;
 use crate::fs;

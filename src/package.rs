@@ -1,6 +1,6 @@
 //! `package.json`: what of it decides which packages are installed, and what the plugin itself offers.
 //!
-//! The format is that of <https://docs.npmjs.com/cli/configuring-npm/package-json>.
+//! The format is that of `package.json` in npm's documentation.
 
 use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};

@@ -165,7 +165,9 @@ impl Node {
 }
 
 /// Nothing is asked or told that is not about the installation, and dev dependencies are left out.
-const NPM: [&str; 10] = [
+const NPM: [&str; 11] = [
+    // It would point to a file of its own in place of what went wrong.
+    "--logs-max=0",
     "--ignore-scripts",
     "--omit=dev",
     "--include=prod",

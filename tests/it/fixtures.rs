@@ -51,8 +51,11 @@ fn every_server_of_every_fixture_is_started_by_plugdeps_from_a_script_or_a_comma
             assert_eq!(Path::new(&line.program), place.root.join("bin/plugdeps"), "fixtures/{name}");
             assert_eq!(line.args[..2], ["run", "--"], "fixtures/{name}");
             let is_there = match line.args[2].as_str() {
-                "python" => Path::new(&line.args[3]).is_file(),
-                command => fs::read_to_string(place.root.join("pyproject.toml")).unwrap().contains(command),
+                "python" | "node" => Path::new(&line.args[3]).is_file(),
+                command => ["pyproject.toml", "package.json", "package-lock.json"].iter().any(|file| {
+                    let text = fs::read_to_string(place.root.join(file)).unwrap_or_default();
+                    text.contains(&format!("{command} =")) || text.contains(&format!("\"{command}\":"))
+                }),
             };
             assert!(is_there, "fixtures/{name}: no `{}`", line.args[2..].join(" "));
         }

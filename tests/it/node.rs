@@ -6,6 +6,7 @@ use crate::support::*;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A plugin from a fixture, with `node` on PATH and the npm cache that all these tests share.
 fn plugin(fixture: &str) -> Option<Plugin> {
@@ -213,7 +214,10 @@ fn what_the_host_has_installed_is_used_and_nothing_is_installed() {
         node::host_installs(&plugin.root, program);
         plugin.hook().ok().silent();
         let said = told(&plugin);
-        assert!(said["imported"].as_str().unwrap().contains("/root/node_modules/zod/"), "{program}: {said}");
+        assert!(
+            said["required"].as_str().unwrap().starts_with(plugin.root.join("node_modules/zod").to_str().unwrap()),
+            "{program}: {said}"
+        );
         assert_eq!(fs::read_dir(&plugin.data).unwrap().count(), 0, "{program}");
         plugin.command(["sync"]).run().ok().stderr_has("the host has installed");
         plugin.command(["check"]).run().ok().stdout_has("the host has installed all that the lock names");
@@ -293,4 +297,45 @@ fn a_plugin_whose_javascript_needs_no_package_has_nothing_to_install() {
     plugin.hook().ok().silent();
     assert_eq!(fs::read_dir(&plugin.data).unwrap().count(), 0);
     plugin.command(["check"]).run().ok();
+}
+
+#[test]
+fn a_python_and_a_node_server_of_one_plugin_are_built_side_by_side_and_fail_alone() {
+    let index = Packages::of(&[("alpha", "1.0")]);
+    let Some(plugin) = plugin("python-and-node") else { return };
+    let plugin = plugin.index(&index).uv();
+    index.hold("alpha", Duration::from_secs(4));
+    let states = ["main", "web-node"].map(|name| plugin.data.join("plugdeps").join(name));
+    let hook = plugin.hook_cmd().spawn();
+    let builds = || states.iter().all(|state| state.join("builder.json").is_file());
+    wait_until("both are being built", Duration::from_secs(20), builds);
+    assert!(states.iter().all(|state| !state.join("profile.json").exists()), "one waited for the other");
+    hook.wait().ok().silent();
+    assert_eq!(value_of(&mut plugin.server("numbers")), "alpha 1.0");
+    assert_eq!(echoed(&plugin), "hello");
+
+    plugin.write("web/package-lock.json", "{}");
+    plugin.hook().ok().stdout_has("could not be installed");
+    assert_eq!(value_of(&mut plugin.server("numbers")), "alpha 1.0");
+    plugin.write("requirements.txt", "alpha==9.0\n");
+    plugin.write(
+        "web/package-lock.json",
+        &fs::read_to_string(fixture("python-and-node").join("web/package-lock.json")).unwrap(),
+    );
+    assert_eq!(echoed(&plugin), "hello");
+    plugin.command(["sync"]).run().stderr_has("no version of a package satisfies the manifest");
+}
+
+#[test]
+fn one_directory_may_hold_manifests_for_both() {
+    let index = Packages::of(&[("alpha", "1.0")]);
+    let Some(plugin) = small() else { return };
+    let plugin = plugin.index(&index).uv().file("requirements.txt", "alpha==1.0\n");
+    plugin.command(["sync"]).run().ok().stderr_has("environment main: built").stderr_has("environment node: built");
+    assert_eq!(told(&plugin)["found"], "function");
+    let python = plugin.command(["run", "--", "python", "-c", "import alpha; print(alpha.VALUE)"]);
+    python.run().ok().stdout_is("alpha 1.0\n");
+    let bare =
+        plugin.command(["run", "--environment", "node", "--", "sh", "-c", "node -p 'typeof require(\"zod\").z'"]);
+    bare.run().ok().stdout_is("object\n");
 }
