@@ -7,9 +7,9 @@ use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
 use crate::toml_text;
+use crate::toml_value::{Table, Value};
 use std::collections::BTreeMap;
 use toml::value::{Datetime, Time};
-use toml::{Table, Value};
 
 /// The file that holds nothing but the configuration.
 pub const FILE: &str = "plugdeps.toml";
@@ -169,12 +169,12 @@ impl Reader<'_> {
 
     fn environments(&self) -> Result<BTreeMap<String, Settings>> {
         let tables = self.table()?;
-        tables.iter().map(|(name, value)| Ok((name.clone(), self.below(name, value).settings()?))).collect()
+        tables.iter().map(|(name, value)| Ok((name.to_owned(), self.below(name, value).settings()?))).collect()
     }
 
     fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::default();
-        for (key, value) in self.table()? {
+        for (key, value) in self.table()?.iter() {
             settings.set(&self.below(key, value), &[])?;
         }
         Ok(settings)
@@ -194,7 +194,7 @@ impl Config {
     ///
     /// # Errors
     /// A key is unknown or has the wrong type, both places have a configuration, or a path leads out.
-    pub fn read(file: Option<&[u8]>, table: Option<&toml::Table>) -> Result<Self> {
+    pub fn read(file: Option<&[u8]>, table: Option<&Table>) -> Result<Self> {
         let config = match (file, table) {
             (Some(_), Some(_)) => {
                 let error = Error::new(Kind::ConfigInvalid, format!("read `{FILE}`"));
@@ -212,9 +212,9 @@ impl Config {
 
     fn from_table(place: &str, table: &Table) -> Result<Self> {
         let mut config = Self::default();
-        for (key, value) in table {
-            let reader = Reader { place, key: key.clone(), value };
-            match key.as_str() {
+        for (key, value) in table.iter() {
+            let reader = Reader { place, key: key.to_owned(), value };
+            match key {
                 "deadline" => config.deadline = reader.seconds()?,
                 "wait" => config.wait = reader.seconds()?,
                 "environments" => config.environments = reader.environments()?,
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn two_places_at_once_are_refused() {
-        let table = toml::Table::new();
+        let table = Table::default();
         assert!(Config::read(Some(b""), Some(&table)).is_err());
     }
 

@@ -10,10 +10,10 @@ use crate::error::{Kind, Result};
 use crate::requirement_line::depends_on_place;
 use crate::requirements::Item;
 use crate::toml_section::{Section, strings};
+use crate::toml_value::Table;
 use crate::{toml_text, uv_settings};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use toml::Table;
 use toml::de::DeTable;
 
 /// A `pyproject.toml`, as far as it matters here.
