@@ -8,7 +8,6 @@ use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
 use crate::toml_text;
 use crate::toml_value::{Table, Value};
-use std::collections::BTreeMap;
 use toml::value::{Datetime, Time};
 
 /// The file that holds nothing but the configuration.
@@ -59,13 +58,13 @@ pub struct Config {
     pub deadline: u64,
     /// Seconds that the hook waits for a build before it lets the session begin.
     pub wait: u64,
-    /// Environments with names of the author's choice; with any, no others are looked for.
-    pub environments: BTreeMap<String, Settings>,
+    /// Environments with names of the author's choice, in the order of the names; with any, no others are looked for.
+    pub environments: Vec<(String, Settings)>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { main: Settings::default(), deadline: 900, wait: 20, environments: BTreeMap::new() }
+        Self { main: Settings::default(), deadline: 900, wait: 20, environments: Vec::new() }
     }
 }
 
@@ -167,7 +166,7 @@ impl Reader<'_> {
         }
     }
 
-    fn environments(&self) -> Result<BTreeMap<String, Settings>> {
+    fn environments(&self) -> Result<Vec<(String, Settings)>> {
         let tables = self.table()?;
         tables.iter().map(|(name, value)| Ok((name.to_owned(), self.below(name, value).settings()?))).collect()
     }
@@ -221,7 +220,7 @@ impl Config {
                 _ => config.main.set(&reader, &["deadline", "wait", "environments"])?,
             }
         }
-        config.environments.values_mut().for_each(|settings| settings.inherit(&config.main));
+        config.environments.iter_mut().for_each(|(_, settings)| settings.inherit(&config.main));
         Ok(config)
     }
 
@@ -322,11 +321,11 @@ mod tests {
         let text = "require-hashes = true\nexclude-newer = '2026-01-31'\n[environments.a]\n\
                     [environments.b]\nrequire-hashes = false\nexclude-newer = '2026-02-01'";
         let config = read(text).unwrap();
-        let hashes = |name: &str| config.environments[name].require_hashes;
-        assert_eq!((hashes("a"), hashes("b")), (Some(true), Some(false)));
-        let newer = |name: &str| config.environments[name].exclude_newer.clone().unwrap();
-        assert_eq!(newer("a")[..10], *"2026-01-31");
-        assert_eq!(newer("b")[..10], *"2026-02-01");
+        let [(_, a), (_, b)] = config.environments.as_slice() else { panic!("{config:?}") };
+        assert_eq!((a.require_hashes, b.require_hashes), (Some(true), Some(false)));
+        let newer = |settings: &Settings| settings.exclude_newer.clone().unwrap();
+        assert_eq!(newer(a)[..10], *"2026-01-31");
+        assert_eq!(newer(b)[..10], *"2026-02-01");
     }
 
     #[test]

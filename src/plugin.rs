@@ -66,7 +66,7 @@ impl Environment {
     fn has_script(&self, command: Option<&std::ffi::OsString>) -> bool {
         let project = self.manifest.as_ref().ok().and_then(Manifest::project);
         let name = command.and_then(|name| name.to_str());
-        project.zip(name).is_some_and(|(project, name)| project.scripts().contains_key(name))
+        project.zip(name).is_some_and(|(project, name)| project.script(name).is_some())
     }
 }
 

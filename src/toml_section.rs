@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::toml_value::{Table, Value};
-use std::collections::BTreeMap;
 
 /// A table of the file that may be absent, and the path to it.
 pub(crate) struct Section<'a> {
@@ -58,8 +57,8 @@ impl<'a> Section<'a> {
         self.table.into_iter().flat_map(Table::keys)
     }
 
-    /// The table, all of whose values have to be strings.
-    pub fn string_table(&self) -> Result<BTreeMap<String, String>> {
+    /// The keys with their values, all of which have to be strings.
+    pub fn string_table(&self) -> Result<Vec<(String, String)>> {
         let pair = |key: &str| Ok((key.to_owned(), self.string(key)?.unwrap_or_default()));
         self.keys().map(pair).collect()
     }
