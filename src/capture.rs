@@ -11,7 +11,7 @@ use crate::mcp::message::{self, Id, Message, parse};
 use crate::output;
 use crate::plugin::Plugin;
 use crate::proof::{Key, SHIPPED, Shipped};
-use crate::snapshot::{Items, LISTS, List, Snapshot, page};
+use crate::snapshot::{Items, LISTS, List, Snapshot, page, read};
 use crate::threads::{Inbox, spawn};
 use crate::typed::{self, Command, Typed};
 use crate::work::Work;
@@ -157,7 +157,7 @@ impl Interview {
             let (more, next) = page(&result).ok_or_else(|| self.failed(list.method(), "it is no such list"))?;
             items.extend(more);
             let Some(cursor) = next else { return Ok(items) };
-            params = json!({ "cursor": serde_json::from_str::<Value>(cursor.get()).unwrap_or_default() });
+            params = json!({ "cursor": read::<Value>(&cursor).unwrap_or_default() });
         }
         Err(self.failed(list.method(), "its pages have no end"))
     }

@@ -7,9 +7,8 @@ use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
 use crate::toml_text;
-use std::collections::BTreeMap;
+use crate::toml_value::{Table, Value};
 use toml::value::{Datetime, Time};
-use toml::{Table, Value};
 
 /// The file that holds nothing but the configuration.
 pub const FILE: &str = "plugdeps.toml";
@@ -75,13 +74,13 @@ pub struct Config {
     pub deadline: u64,
     /// Seconds that the hook waits for a build before it lets the session begin.
     pub wait: u64,
-    /// Environments with names of the author's choice; with any, no others are looked for.
-    pub environments: BTreeMap<String, Settings>,
+    /// Environments with names of the author's choice, in the order of the names; with any, no others are looked for.
+    pub environments: Vec<(String, Settings)>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { main: Settings::default(), deadline: 900, wait: 20, environments: BTreeMap::new() }
+        Self { main: Settings::default(), deadline: 900, wait: 20, environments: Vec::new() }
     }
 }
 
@@ -203,14 +202,14 @@ impl Reader<'_> {
         }
     }
 
-    fn environments(&self) -> Result<BTreeMap<String, Settings>> {
+    fn environments(&self) -> Result<Vec<(String, Settings)>> {
         let tables = self.table()?;
-        tables.iter().map(|(name, value)| Ok((name.clone(), self.below(name, value).settings()?))).collect()
+        tables.iter().map(|(name, value)| Ok((name.to_owned(), self.below(name, value).settings()?))).collect()
     }
 
     fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::default();
-        for (key, value) in self.table()? {
+        for (key, value) in self.table()?.iter() {
             settings.set(&self.below(key, value), &[])?;
         }
         Ok(settings)
@@ -230,7 +229,7 @@ impl Config {
     ///
     /// # Errors
     /// A key is unknown or has the wrong type, both places have a configuration, or a path leads out.
-    pub fn read(file: Option<&[u8]>, table: Option<&toml::Table>) -> Result<Self> {
+    pub fn read(file: Option<&[u8]>, table: Option<&Table>) -> Result<Self> {
         let config = match (file, table) {
             (Some(_), Some(_)) => {
                 let error = Error::new(Kind::ConfigInvalid, format!("read `{FILE}`"));
@@ -248,16 +247,16 @@ impl Config {
 
     fn from_table(place: &str, table: &Table) -> Result<Self> {
         let mut config = Self::default();
-        for (key, value) in table {
-            let reader = Reader { place, key: key.clone(), value };
-            match key.as_str() {
+        for (key, value) in table.iter() {
+            let reader = Reader { place, key: key.to_owned(), value };
+            match key {
                 "deadline" => config.deadline = reader.seconds()?,
                 "wait" => config.wait = reader.seconds()?,
                 "environments" => config.environments = reader.environments()?,
                 _ => config.main.set(&reader, &["deadline", "wait", "environments"])?,
             }
         }
-        config.environments.values_mut().for_each(|settings| settings.inherit(&config.main));
+        config.environments.iter_mut().for_each(|(_, settings)| settings.inherit(&config.main));
         Ok(config)
     }
 
@@ -358,11 +357,11 @@ mod tests {
         let text = "require-hashes = true\nexclude-newer = '2026-01-31'\n[environments.a]\n\
                     [environments.b]\nrequire-hashes = false\nexclude-newer = '2026-02-01'";
         let config = read(text).unwrap();
-        let hashes = |name: &str| config.environments[name].require_hashes;
-        assert_eq!((hashes("a"), hashes("b")), (Some(true), Some(false)));
-        let newer = |name: &str| config.environments[name].exclude_newer.clone().unwrap();
-        assert_eq!(newer("a")[..10], *"2026-01-31");
-        assert_eq!(newer("b")[..10], *"2026-02-01");
+        let [(_, a), (_, b)] = config.environments.as_slice() else { panic!("{config:?}") };
+        assert_eq!((a.require_hashes, b.require_hashes), (Some(true), Some(false)));
+        let newer = |settings: &Settings| settings.exclude_newer.clone().unwrap();
+        assert_eq!(newer(a)[..10], *"2026-01-31");
+        assert_eq!(newer(b)[..10], *"2026-02-01");
     }
 
     #[test]
@@ -373,7 +372,7 @@ mod tests {
 
     #[test]
     fn two_places_at_once_are_refused() {
-        let table = toml::Table::new();
+        let table = Table::default();
         assert!(Config::read(Some(b""), Some(&table)).is_err());
     }
 

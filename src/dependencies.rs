@@ -8,10 +8,11 @@ use crate::error::{Error, Kind, Result};
 use crate::nearest::distance;
 use crate::requirement_line::{Named, collapsed, normalised_name};
 use crate::toml_section::Section;
+use crate::toml_value::Value;
 use serde_json::{Map, Value as Json};
 use std::collections::{BTreeMap, BTreeSet};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use toml::{Spanned, Value};
 
 /// The largest number of requirements that extras and groups may add up to.
 const MAX_REQUIREMENTS: usize = 10_000;
@@ -335,7 +336,7 @@ gnir = [{ include-group = "ring" }]
 "#;
 
     fn try_read(text: &str) -> Result<Dependencies> {
-        let table = toml::from_str(text).unwrap();
+        let table = crate::toml_text::parse("pyproject.toml", text.as_bytes(), Kind::ManifestInvalid).unwrap();
         let whole = Section::whole("pyproject.toml", &table);
         Dependencies::read(&whole, whole.section("project")?.string("name")?)
     }

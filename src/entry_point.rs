@@ -30,7 +30,7 @@ pub fn expand(plugin: &Plugin, environment: &Environment, words: &[OsString]) ->
     }
     let project = manifest.and_then(|manifest| manifest.project());
     let Some(((name, args), project)) = named.zip(project) else { return Ok(words.to_vec()) };
-    let Some(target) = project.scripts().get(name) else { return Ok(words.to_vec()) };
+    let Some(target) = project.script(name) else { return Ok(words.to_vec()) };
     let target = Target::parse(target).ok_or_else(|| not_understood(project, name, target))?;
     let (source, file) = target.source(&plugin.place.root.join(&environment.directory));
     let own: [OsString; 8] = [

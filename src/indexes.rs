@@ -6,6 +6,7 @@ use crate::fs;
 use crate::manifest::Manifest;
 use crate::pyproject::Pyproject;
 use crate::toml_text;
+use crate::toml_value::Table;
 use crate::uv_settings;
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,7 @@ fn shown(index: &str) -> String {
 }
 
 /// The file in which the user has settings of uv; one that cannot be read is uv's to complain about.
-fn user_settings() -> Option<(PathBuf, toml::Table)> {
+fn user_settings() -> Option<(PathBuf, Table)> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let below = |base: PathBuf| base.join("uv/uv.toml");
     let home = || variable("HOME").map(|home| below(home.join(".config")));

@@ -34,6 +34,7 @@ pub mod trust;
 pub mod threads;
 pub mod process;
 pub mod nearest;
+pub mod toml_value;
 pub mod toml_text;
 pub mod toml_section;
 pub mod version;

@@ -62,7 +62,7 @@ impl Environment {
     /// Whether `[project.scripts]` of its project or `bin` of its package names a command.
     fn has_script(&self, command: &str) -> bool {
         let manifest = self.manifest.as_ref().ok();
-        manifest.and_then(Manifest::project).is_some_and(|project| project.scripts().contains_key(command))
+        manifest.and_then(Manifest::project).is_some_and(|project| project.script(command).is_some())
             || manifest.and_then(Manifest::package).is_some_and(|package| package.bin(command).is_some())
     }
 

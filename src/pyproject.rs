@@ -10,10 +10,10 @@ use crate::error::{Kind, Result};
 use crate::requirement_line::depends_on_place;
 use crate::requirements::Item;
 use crate::toml_section::{Section, strings};
+use crate::toml_value::Table;
 use crate::{toml_text, uv_settings};
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
-use toml::Table;
+use std::collections::BTreeSet;
 use toml::de::DeTable;
 
 /// A `pyproject.toml`, as far as it matters here.
@@ -28,7 +28,7 @@ pub struct Pyproject {
     dependencies: Dependencies,
     dynamic: Vec<String>,
     dynamic_files: Option<Vec<String>>,
-    scripts: BTreeMap<String, String>,
+    scripts: Vec<(String, String)>,
     uv: Table,
     plugdeps: Option<Table>,
 }
@@ -99,9 +99,9 @@ impl Pyproject {
         self.requires_python.as_deref()
     }
 
-    /// `[project.scripts]`.
-    pub fn scripts(&self) -> &BTreeMap<String, String> {
-        &self.scripts
+    /// What a name of `[project.scripts]` stands for.
+    pub fn script(&self, name: &str) -> Option<&str> {
+        self.scripts.iter().find(|(known, _)| known == name).map(|(_, target)| target.as_str())
     }
 
     /// `[tool.plugdeps]`.
@@ -251,7 +251,7 @@ gnir = [{ include-group = "ring" }]
         assert!(pyproject.has_project());
         assert_eq!(pyproject.name(), Some("My.Plugin"));
         assert_eq!(pyproject.requires_python(), Some(">=3.10"));
-        assert_eq!(pyproject.scripts()["serve"], "plugin:main");
+        assert_eq!((pyproject.script("serve"), pyproject.script("x")), (Some("plugin:main"), None));
         assert_eq!(pyproject.plugdeps(), None);
         assert!(!read("").has_project());
         assert_eq!(read("[tool.plugdeps]\nx = 1").plugdeps().map(Table::len), Some(1));

@@ -137,15 +137,22 @@ impl Snapshot {
 
     /// What it said it can do.
     pub fn capabilities(&self) -> Option<Value> {
-        let said: Value = serde_json::from_str(self.initialize.as_ref()?.get()).ok()?;
+        let said: Value = read(self.initialize.as_ref()?).ok()?;
         Some(said["capabilities"].clone())
     }
 }
 
+/// What JSON text says.
+///
+/// # Errors
+/// It says something else than is asked for.
+pub fn read<'a, T: Deserialize<'a>>(text: &'a RawValue) -> serde_json::Result<T> {
+    serde_json::from_slice(text.get().as_bytes())
+}
+
 /// Whether two lists are the same to a client.
 pub fn same(one: &[Box<RawValue>], other: &[Box<RawValue>]) -> bool {
-    let value = |item: &RawValue| serde_json::from_str::<Value>(item.get());
-    let is_same = |a: &RawValue, b: &RawValue| matches!((value(a), value(b)), (Ok(a), Ok(b)) if a == b);
+    let is_same = |a, b| matches!((read::<Value>(a), read::<Value>(b)), (Ok(a), Ok(b)) if a == b);
     one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a.get() == b.get() || is_same(a, b))
 }
 
@@ -160,6 +167,6 @@ struct Page {
 
 /// The items of a page, and whether another follows; `None` where the answer is no such page.
 pub fn page(result: &RawValue) -> Option<(Items, Option<Box<RawValue>>)> {
-    let page: Page = serde_json::from_str(result.get()).ok()?;
+    let page: Page = read(result).ok()?;
     Some((page.tools, page.next_cursor))
 }

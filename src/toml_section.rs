@@ -1,8 +1,7 @@
 //! Tables of a TOML file, read with errors that name the key and the type that its specification gives it.
 
 use crate::error::{Error, Kind, Result};
-use std::collections::BTreeMap;
-use toml::{Table, Value};
+use crate::toml_value::{Table, Value};
 
 /// A table of the file that may be absent, and the path to it.
 pub(crate) struct Section<'a> {
@@ -55,11 +54,11 @@ impl<'a> Section<'a> {
 
     /// The keys of the table.
     pub fn keys(&self) -> impl Iterator<Item = &'a str> {
-        self.table.into_iter().flat_map(|table| table.keys().map(String::as_str))
+        self.table.into_iter().flat_map(Table::keys)
     }
 
-    /// The table, all of whose values have to be strings.
-    pub fn string_table(&self) -> Result<BTreeMap<String, String>> {
+    /// The keys with their values, all of which have to be strings.
+    pub fn string_table(&self) -> Result<Vec<(String, String)>> {
         let pair = |key: &str| Ok((key.to_owned(), self.string(key)?.unwrap_or_default()));
         self.keys().map(pair).collect()
     }
@@ -75,7 +74,8 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        toml::from_str("name = 'x'\n[a.b]\none = 'y'\nmany = ['y', 'z']\nmixed = ['y', 1]").unwrap()
+        let text = "name = 'x'\n[a.b]\none = 'y'\nmany = ['y', 'z']\nmixed = ['y', 1]";
+        crate::toml_text::parse("x.toml", text.as_bytes(), Kind::ManifestInvalid).unwrap()
     }
 
     #[test]

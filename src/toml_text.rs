@@ -1,7 +1,8 @@
 //! TOML text: bytes in, a table out, and errors that name the line, the column and what was expected.
 
 use crate::error::{Error, Kind, Result};
-use toml::Table;
+use crate::toml_value::Table;
+use toml::de::DeTable;
 
 /// The deepest nesting that is read, in levels of brackets, braces and dots of keys together.
 const MAX_DEPTH: usize = 200;
@@ -23,7 +24,9 @@ pub fn parse(label: &str, bytes: &[u8], kind: Kind) -> Result<Table> {
     if let Some(offset) = too_deep(text) {
         return Err(failed(at(text, offset, &format!("expected at most {MAX_DEPTH} levels of nesting"))));
     }
-    toml::from_str(text).map_err(|e| failed(explain(text, &e)))
+    let parsed = DeTable::parse(text).map_err(|e| failed(explain(text, &e)))?;
+    let too_large = |offset| failed(at(text, offset, "expected a number of at most 64 bits"));
+    Table::new(parsed.into_inner()).map_err(too_large)
 }
 
 /// The text of a TOML document, without its byte order mark.
@@ -73,7 +76,6 @@ fn reword(message: &str, found: &str) -> String {
         _ if message.starts_with("missing escaped value") => {
             format!("{message}; for a plain backslash write `\\\\`, or put the text in single quotes")
         }
-        _ if message.starts_with("invalid type: integer") => "expected a number of at most 64 bits".into(),
         _ => message.into(),
     }
 }
@@ -169,7 +171,7 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_accepted() {
         let table = parse("x.toml", b"\xEF\xBB\xBFa = 1\r\n", Kind::ManifestInvalid).unwrap();
-        assert_eq!(table["a"].as_integer(), Some(1));
+        assert_eq!(table.get("a").unwrap().as_integer(), Some(1));
     }
 
     #[test]

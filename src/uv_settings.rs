@@ -3,9 +3,9 @@
 //! Its keys are described at <https://docs.astral.sh/uv/reference/settings/>.
 
 use crate::toml_section::strings;
+use crate::toml_value::{Table, Value};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
-use toml::{Table, Value};
 
 /// The keys of `[tool.uv]` that decide what is installed.
 const UV_KEYS: &[&str] = &[
@@ -52,9 +52,7 @@ const UV_SETS: &[&str] = &[
 pub(crate) fn relevant(uv: &Table) -> Map<String, Json> {
     let is_relevant = |key: &str| UV_KEYS.contains(&key) || UV_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     let chosen = uv.iter().filter(|(key, _)| is_relevant(key));
-    chosen
-        .map(|(key, value)| (key.clone(), if UV_SETS.contains(&key.as_str()) { set(value) } else { json(value) }))
-        .collect()
+    chosen.map(|(key, value)| (key.to_owned(), if UV_SETS.contains(&key) { set(value) } else { json(value) })).collect()
 }
 
 /// Whether it says where packages come from, which pip cannot follow.
@@ -67,7 +65,7 @@ const ONLY_FOR_UV: &[&str] = &["exclude-newer", "extra-index-url", "find-links",
 
 /// Whether another installer would take packages from elsewhere, or other ones.
 pub(crate) fn only_uv_follows(uv: &Table) -> bool {
-    names_sources(uv) || uv.keys().any(|key| ONLY_FOR_UV.contains(&key.as_str()) || key == "exclude-newer-package")
+    names_sources(uv) || uv.keys().any(|key| ONLY_FOR_UV.contains(&key) || key == "exclude-newer-package")
 }
 
 /// The extra indexes that every package is looked for in, as they are named: an explicit one serves those that name it.
@@ -95,7 +93,7 @@ pub(crate) fn names_neighbours(uv: &Table) -> bool {
 /// The paths of `sources`, as they are written.
 pub(crate) fn source_paths(uv: &Table) -> Vec<String> {
     let sources = uv.get("sources").and_then(Value::as_table).into_iter().flat_map(Table::values);
-    let each = sources.flat_map(|source| source.as_array().map_or(std::slice::from_ref(source), Vec::as_slice));
+    let each = sources.flat_map(|source| source.as_array().unwrap_or(std::slice::from_ref(source)));
     each.filter_map(|source| source.get("path").and_then(Value::as_str)).map(str::to_owned).collect()
 }
 
@@ -115,7 +113,7 @@ fn has_neighbouring_source(uv: &Table) -> bool {
         source => is_neighbour(source),
     };
     let sources = uv.get("sources").and_then(Value::as_table);
-    uv.get("workspace").is_some_and(Value::is_table) || sources.is_some_and(|sources| sources.values().any(any))
+    uv.get("workspace").and_then(Value::as_table).is_some() || sources.is_some_and(|sources| sources.values().any(any))
 }
 
 /// The requirements of `dev-dependencies`, `override-dependencies` and their like.
@@ -136,10 +134,10 @@ fn json(value: &Value) -> Json {
         Value::Integer(number) => (*number).into(),
         Value::Boolean(truth) => (*truth).into(),
         // As text, since JSON has neither dates nor infinities.
-        Value::Float(number) => number.to_string().into(),
+        Value::Float(number) => number.as_str().into(),
         Value::Datetime(moment) => moment.to_string().into(),
         Value::Array(values) => values.iter().map(json).collect(),
-        Value::Table(table) => Json::Object(table.iter().map(|(key, value)| (key.clone(), json(value))).collect()),
+        Value::Table(table) => Json::Object(table.iter().map(|(key, value)| (key.to_owned(), json(value))).collect()),
     }
 }
 
@@ -148,7 +146,7 @@ mod tests {
     use super::*;
 
     fn uv(text: &str) -> Table {
-        toml::from_str(text).unwrap()
+        crate::toml_text::parse("uv.toml", text.as_bytes(), crate::error::Kind::ConfigInvalid).unwrap()
     }
 
     #[test]

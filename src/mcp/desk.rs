@@ -1,7 +1,7 @@
 //! Answers the client while there is no server: what is known at once, the rest is held for the server.
 
 use super::message::{self, Call, INTERNAL_ERROR, Id, Line, METHOD_NOT_FOUND, Message, parse, request_id};
-use crate::snapshot::{Items, LISTS, List, Lists, Snapshot};
+use crate::snapshot::{Items, LISTS, List, Lists, Snapshot, read};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -182,7 +182,7 @@ impl Desk {
     /// The answer to `initialize`: as the server answered the last time, or as one that can change its lists.
     fn greeting(&self, call: &Call<'_>) -> String {
         let last = self.snapshot.as_ref().and_then(|snapshot| snapshot.initialize.as_ref());
-        let last = last.and_then(|last| serde_json::from_str::<Value>(last.get()).ok()).filter(Value::is_object);
+        let last = last.and_then(|last| read::<Value>(last).ok()).filter(Value::is_object);
         let mut answer = last.unwrap_or_else(|| json!({}));
         if !answer["serverInfo"].is_object() {
             answer["serverInfo"] = json!({ "name": self.name, "version": "0" });
@@ -298,10 +298,7 @@ fn refused_batch(ids: &[Id], why: &str) -> Line {
 
 /// Progress must grow, and the server counts from zero when it comes: ours stays far below one.
 fn progress(token: &str, count: u32, doing: &str) -> Line {
-    let message = Value::from(doing);
-    let params = format!(
-        "{{\"progressToken\":{token},\"progress\":{:.6},\"message\":{message}}}",
-        f64::from(count) / 1_000_000.0
-    );
+    let (count, message) = (count.min(999_999), Value::from(doing));
+    let params = format!("{{\"progressToken\":{token},\"progress\":0.{count:06},\"message\":{message}}}");
     format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{params}}}\n").into_bytes()
 }

@@ -1,7 +1,7 @@
 //! What the client was told of a server's lists, what the server says of them, and making good where they differ.
 
 use super::message::{self, Id, Line};
-use crate::snapshot::{self, Items, LISTS, List, Snapshot, page, same};
+use crate::snapshot::{self, Items, LISTS, List, Snapshot, page, read, same};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -161,7 +161,7 @@ impl Lists {
         };
         self.own_pages.of(list).get_or_insert_default().extend(items);
         if let Some(cursor) = next.filter(|_| page_number < PAGES) {
-            let cursor: Value = serde_json::from_str(cursor.get()).unwrap_or_default();
+            let cursor: Value = read(&cursor).unwrap_or_default();
             self.ask_for(list, &json!({ "cursor": cursor }), page_number + 1, now, out);
             return Some(false);
         }

@@ -1,6 +1,6 @@
 //! One message of the protocol: a line of JSON-RPC 2.0, read as far as a go-between must, otherwise left as it is.
 
-use crate::snapshot::List;
+use crate::snapshot::{List, read};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -30,7 +30,8 @@ impl PartialEq for Id {
 impl Id {
     /// The id that this JSON text is.
     pub fn new(text: &str) -> Self {
-        let plain = serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| value.to_string());
+        let value = serde_json::from_slice::<Value>(text.as_bytes());
+        let plain = value.map_or_else(|_| text.to_owned(), |value| value.to_string());
         Self { text: text.to_owned(), plain }
     }
 
@@ -108,7 +109,7 @@ struct Meta<'a> {
 impl<'a> Call<'a> {
     /// The parameters.
     pub fn params(&self) -> Params<'a> {
-        self.params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default()
+        self.params.and_then(|params| read(params).ok()).unwrap_or_default()
     }
 }
 
@@ -179,7 +180,7 @@ pub fn from_the_start(line: &[u8]) -> Option<Line> {
     std::str::from_utf8(line).ok().filter(|text| text.contains(CONTINUES))?;
     let Message::Request(id, call) = parse(line) else { return None };
     List::asked_by(&call.method)?;
-    let cursor: String = serde_json::from_str(call.params().cursor?.get()).ok()?;
+    let cursor: String = read(call.params().cursor?).ok()?;
     (cursor == CONTINUES).then(|| request(&id, &call.method, &json!({})))
 }
 
