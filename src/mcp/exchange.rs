@@ -246,6 +246,13 @@ impl Exchange {
                 }
                 self.learn(&id, outcome.ok(), now, out);
             }
+            // The answer to the greeting may be among them, which is not the client's: it has one.
+            Message::Batch(messages) if self.phase == Phase::Greeting => {
+                for message in messages {
+                    self.from_server(format!("{message}\n").as_bytes(), now, out);
+                }
+                return;
+            }
             Message::Batch(messages) => {
                 for message in messages {
                     if let Message::Response(id, outcome) = parse(message.get().as_bytes()) {

@@ -583,6 +583,19 @@ fn another_server_gets_of_a_batch_what_the_first_did_not_answer() {
 }
 
 #[test]
+fn an_answer_to_the_greeting_in_a_batch_is_kept_back_as_well() {
+    let mut play = Play::new(None);
+    greeting().iter().for_each(|message| play.client_says(message));
+    play.server_comes(&["a"]);
+    let answer = json!({ "jsonrpc": "2.0", "id": 0, "result": { "capabilities": {} } });
+    let line = format!("{}\n", json!([answer, notification("x", json!({}))]));
+    play.act(|exchange, now, out| exchange.from_server(line.as_bytes(), now, out));
+    assert_eq!(play.answers_to(&json!(0)).len(), 1);
+    assert_eq!(play.told("x"), 1);
+    assert!(play.exchange.is_proven());
+}
+
+#[test]
 fn what_a_server_says_to_nobody_passes_as_it_is() {
     let mut play = Play::new(None);
     greeting().iter().for_each(|message| play.client_says(message));
