@@ -18,6 +18,7 @@ mod hostile;
 mod invariants;
 mod manifests;
 mod model;
+mod orchestrator;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;
