@@ -235,7 +235,8 @@ fn environments(root: &Path, config: &Config, servers: &[Server], project: Proje
     let main = own.and_then(|project| manifest::read(root, &directory, &settings, project)).transpose();
     let mut found: Vec<Environment> = Vec::new();
     found.extend(main.map(|m| Environment { name: MAIN.into(), directory, settings: settings.clone(), manifest: m }));
-    for server in servers {
+    // What a container is shown of the plugin runs with the container's packages.
+    for server in servers.iter().filter(|server| server.container().is_none()) {
         let script = server.words.iter().find_map(|word| script_directory(word));
         if let Some(environment) = script.and_then(|directory| beside_script(root, &directory, &settings, &found)) {
             found.push(environment);

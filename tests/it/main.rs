@@ -9,6 +9,7 @@ mod conformance;
 mod crash_points;
 mod crowds;
 mod doors;
+mod elsewhere;
 mod entry_points;
 mod errors;
 mod failure_classes;
