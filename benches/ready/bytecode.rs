@@ -44,6 +44,10 @@ pub fn rows(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     output(import())?;
     let mut rows = measure(probes, rounds.uv);
     rows.push(size(&packages, "py", "source")?);
+    forget(&packages);
+    output(import())?;
+    rows.push(size(&packages, "pyc", "bytecode of what is imported")?);
+    output(compile())?;
     rows.push(size(&packages, "pyc", "bytecode of all of it")?);
     Ok(rows)
 }
