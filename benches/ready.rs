@@ -6,6 +6,8 @@
 //! its target says `short`.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "ready/bytecode.rs"]
+mod bytecode;
 #[path = "ready/go_between.rs"]
 mod go_between;
 #[allow(dead_code)]
@@ -53,6 +55,7 @@ fn main() -> Answer<()> {
     section("weight of ready", &|| weight(&bench))?;
     section("the go-between", &|| go_between::rows(&bench, &rounds))?;
     section("cold install of `mcp<2` from local wheels", &|| cold(&bench, &rounds))?;
+    section("the server's first import", &|| bytecode::rows(&bench, &rounds))?;
     report.finish();
     Ok(())
 }

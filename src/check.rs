@@ -2,6 +2,7 @@
 
 use crate::backend;
 use crate::backoff;
+use crate::engine;
 use crate::error::{Error, Kind};
 use crate::fs;
 use crate::indexes;
@@ -36,6 +37,7 @@ pub fn look(plugin: &Plugin) -> Report {
         data: Named { path: place.data.clone(), from: place.data_from.clone() },
         state: environments.iter().map(|e| e.state).max().unwrap_or(State::Ready),
         notes: notes(plugin),
+        servers: plugin.servers.iter().map(engine::look).collect(),
         environments,
     }
 }

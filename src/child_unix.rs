@@ -80,12 +80,16 @@ pub fn first_words() -> Opening {
     }
 }
 
-/// What the client says, and where it listens: without buffers of our own, and each time for somebody else.
+/// What the client says, and where it listens: without buffers of our own. To be asked for once.
 ///
 /// # Errors
 /// The descriptors cannot be duplicated.
 pub fn standard_streams() -> io::Result<(File, File)> {
     let (stdin, stdout) = (io::stdin().as_fd().try_clone_to_owned()?, io::stdout().as_fd().try_clone_to_owned()?);
+    // From here on there is one way to the client, and where that is closed the client sees the end.
+    if let Ok(nowhere) = File::options().write(true).open("/dev/null") {
+        rustix::stdio::dup2_stdout(&nowhere)?;
+    }
     Ok((stdin.into(), stdout.into()))
 }
 

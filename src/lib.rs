@@ -75,6 +75,7 @@ pub mod provision;
 pub mod snapshot;
 pub mod proof;
 pub mod report;
+pub mod engine;
 pub mod check;
 pub mod page;
 pub mod node_command;

@@ -28,6 +28,9 @@ pub fn render(report: &Report, paint: Paint) -> String {
     page.row("plugin", &format!("{} (from {})", report.root.path.display(), report.root.from));
     page.row("data", &format!("{} (from {})", report.data.path.display(), report.data.from));
     report.notes.iter().for_each(|note| page.row("note", note));
+    for (server, note) in report.servers.iter().filter_map(|server| Some((server, server.note.as_ref()?))) {
+        page.row("server", &format!("`{}`: {note}", server.name));
+    }
     if report.environments.is_empty() {
         page.row("to do", "nothing: the plugin has no manifest, so nothing is installed");
     }

@@ -265,7 +265,8 @@ fn environments(root: &Path, config: &Config, servers: &[Server], project: Proje
     let own = if directory.is_empty() { Ok(project) } else { Project::look(root, &directory) };
     let mut found = Vec::new();
     add_environments(root, &directory, &settings, own, &mut found);
-    for server in servers {
+    // What a container is shown of the plugin runs with the container's packages.
+    for server in servers.iter().filter(|server| server.container().is_none()) {
         if let Some(script) = server.words.iter().find_map(|word| script_directory(word)) {
             add_beside_script(root, &script, &settings, &mut found);
         }

@@ -26,6 +26,8 @@ pub struct Report {
     pub state: State,
     /// What else is worth knowing.
     pub notes: Vec<String>,
+    /// The servers that it names to its host.
+    pub servers: Vec<ServerReport>,
     /// Its environments; empty when it needs nothing.
     pub environments: Vec<EnvironmentReport>,
 }
@@ -71,6 +73,25 @@ pub struct Named {
     pub path: PathBuf,
     /// A flag, a variable, or the place of this program.
     pub from: String,
+}
+
+/// A server that the plugin names to its host.
+#[derive(Debug, Serialize)]
+pub struct ServerReport {
+    /// Its name.
+    pub name: String,
+    /// `local`, `container` or `remote`.
+    pub kind: &'static str,
+    /// How the host speaks to it.
+    pub transport: String,
+    /// The program that runs the container.
+    pub engine: Option<String>,
+    /// The image, where the command tells it.
+    pub image: Option<String>,
+    /// Of a container: `present`, `missing`, `untold`, `no-engine`, `no-answer`.
+    pub state: Option<&'static str>,
+    /// The same in words; none of a local server, whose packages are an environment's.
+    pub note: Option<String>,
 }
 
 /// What a start would do.

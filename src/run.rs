@@ -3,6 +3,7 @@
 use crate::child::{self, Opening};
 use crate::entry_point;
 use crate::error::Result;
+use crate::fs;
 use crate::home::{Home, Wanted};
 use crate::launch::{Scene, Start};
 use crate::mcp::relay;
@@ -37,7 +38,9 @@ pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> 
 
 /// What is ready and has proved to start is the server itself; a first start that somebody waits for is watched.
 fn live(wanted: Wanted, plugin: &str, home: Home) -> Result<u8> {
-    if wanted.key.is_known(&home.sealed.generation) {
+    let generation = &home.sealed.generation;
+    // What cannot be written down would be watched at every start.
+    if wanted.key.is_known(generation) || !fs::is_writable(generation.directory()) {
         return become_server(&wanted, home);
     }
     match child::first_words() {

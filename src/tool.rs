@@ -25,13 +25,17 @@ pub fn find(name: &str, beside: Option<&Path>) -> Result<PathBuf, String> {
 
 /// Every place where the program is, in the order of preference; nothing is started.
 pub fn everywhere(name: &str, beside: Option<&Path>) -> Vec<PathBuf> {
-    // A relative PATH is that of the directory the host was started in, which says nothing of this machine.
-    let on_path = which::which_all_global(name).into_iter().flatten().filter(|path| path.is_absolute());
-    let mut found: Vec<PathBuf> = on_path.collect();
+    let mut found = on_path(name);
     let places = usual_places().into_iter().chain(beside.map(Path::to_path_buf));
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     found.extend(places.map(|place| place.join(&file)).filter(|path| fs::is_file(path)));
     found
+}
+
+/// Every place on PATH where the program is.
+pub fn on_path(name: &str) -> Vec<PathBuf> {
+    // A relative PATH is that of the directory the host was started in, which says nothing of this machine.
+    which::which_all_global(name).into_iter().flatten().filter(|path| path.is_absolute()).collect()
 }
 
 /// A shim is a script that may lead nowhere, so it is asked; a program is taken at its word.

@@ -35,6 +35,13 @@ pub const CLASSES: &[Class] = &[
         ],
     ),
     class(
+        "too-many-files",
+        "more files would be open at once than this system allows",
+        "close other programs, or allow more open files (`ulimit -n`)",
+        TIME,
+        &["too many open files", "[errno 23]", "[errno 24]"],
+    ),
+    class(
         "hash-mismatch",
         "a package does not have the hash that the manifest names",
         "find out who changed the package before you update the hash",

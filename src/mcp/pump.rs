@@ -68,6 +68,11 @@ impl Talk {
             events.push(event);
         });
     }
+
+    /// Whether a server is still the one: another may have taken its place.
+    fn is_served_by(&self, number: u32) -> bool {
+        self.server.as_ref().is_some_and(|(_, current)| *current == number)
+    }
 }
 
 /// The conversation as the threads share it.
@@ -203,8 +208,13 @@ pub fn read_server(talk: &Shared, events: &Inbox<Event>, number: u32, heard: &He
             }
         }
     });
+    let mut talk = lock(talk);
     if let Some(rest) = lines.rest() {
-        pass(&mut lock(talk), events, number, &rest);
+        pass(&mut talk, events, number, &rest);
+    }
+    // It has ended for its client, though it may live on. Before its first answer another may take its place.
+    if talk.is_served_by(number) && (talk.exchange.is_proven() || talk.exchange.is_plain()) {
+        talk.client.close();
     }
     events.push(Event::ServerSilent(number));
 }
@@ -229,7 +239,7 @@ fn server_said(talk: &Shared, events: &Inbox<Event>, number: u32, lines: &mut Li
 
 /// Takes a line of a server, unless another has taken its place.
 fn pass(talk: &mut Talk, events: &Inbox<Event>, number: u32, line: &[u8]) {
-    if talk.server.as_ref().is_some_and(|(_, current)| *current == number) {
+    if talk.is_served_by(number) {
         talk.act(events, |exchange, out| exchange.from_server(line, Instant::now(), out));
     }
 }

@@ -48,9 +48,11 @@ fn the_same_project_serves_outside_of_any_plugin() {
     let project = plugin.temp().join("project");
     copy_tree(&fixture("entry-point"), &project);
     let path = format!("{}:/usr/bin:/bin", plugin.path_dir().display());
-    let uvx = plugin.bare_command("uv").env("PATH", path).args(["tool", "run", "--from"]).arg(&project);
-    let said = uvx.args(["notes-mcp", "--about"]).run().ok().json();
-    assert_eq!((&said["greeting"], &said["version"]), (&json!("hello"), &json!("1.4.0")));
+    for tool in [&["--from"][..], &["pipx", "run", "--spec"]] {
+        let run = plugin.bare_command("uv").env("PATH", &path).args(["tool", "run"]).args(tool).arg(&project);
+        let said = run.args(["notes-mcp", "--about"]).run().ok().json();
+        assert_eq!((&said["greeting"], &said["version"]), (&json!("hello"), &json!("1.4.0")));
+    }
 }
 
 #[test]
@@ -120,6 +122,25 @@ fn a_requirements_file_that_asks_for_the_plugin_itself_installs_the_rest_and_its
         world.plugin.run(["tell"]).ok().stdout_is("alpha 2.0\n");
         assert_eq!(world.plugin.installed(), ["alpha==2.0"]);
         world.plugin.command(["--check"]).run().ok().stdout_has("the plugin itself is never installed");
+    }
+}
+
+#[test]
+fn a_server_of_a_plugin_whose_requirements_name_the_plugin_itself_answers_in_its_first_session() {
+    let index = Index::serve(&tools::mcp_wheels());
+    for (installer, line) in [(Installer::Uv, "-e ."), (Installer::Pip, ".")] {
+        let plugin = Plugin::new("x").fixture("entry-point").index(&index).env("PYTHONDONTWRITEBYTECODE", "1");
+        let plugin = if installer == Installer::Uv { plugin.uv() } else { plugin };
+        plugin.write("requirements.txt", &format!("{line}\nmcp>=1.9,<2\n"));
+        let before = Tree::of(&plugin.root);
+        let hook = plugin.hook_cmd().spawn();
+        let said = asked(&plugin);
+        hook.wait().ok().silent();
+        assert_eq!(said["file"], plugin.root.join("src/notes_mcp/notes.py").to_str().unwrap());
+        assert_eq!((&said["version"], &said["prefix"]), (&json!("1.4.0"), &json!(plugin.prefix())));
+        assert!(!plugin.installed().iter().any(|package| package.starts_with("notes")), "{:?}", plugin.installed());
+        plugin.command(["--check"]).run().ok().stdout_has("the plugin itself is never installed");
+        assert_same(&before, &Tree::of(&plugin.root));
     }
 }
 

@@ -400,12 +400,25 @@ fn a_package_that_cannot_be_built_is_told_with_the_builders_words() {
 fn a_build_that_needs_more_memory_than_there_is_is_told() {
     let packages = Packages::of(&[]);
     sdist("greedy", "1.0", "memory = bytearray(1 << 32)\n", packages.directory());
+    fails_limited("out-of-memory", "-v 2000000", "greedy", &packages);
+}
+
+#[test]
+fn a_build_that_opens_more_files_than_it_may_is_told() {
+    let packages = Packages::of(&[]);
+    sdist("opening", "1.0", "files = [open('/dev/null') for _ in range(300)]\n", packages.directory());
+    fails_limited("too-many-files", "-n 256", "opening", &packages);
+}
+
+/// Each installer fails in this class with a package whose build wants more than this `ulimit` allows.
+#[track_caller]
+fn fails_limited(class: &str, limit: &str, package: &str, packages: &Index) {
     for tool in EVERY.iter().copied() {
-        let plugin = needing(tool, "greedy", &packages);
+        let plugin = needing(tool, package, packages);
         let limited = plugin.command([""; 0]).into_command();
-        let sync = plugin.bare_command("sh").args(["-c", "ulimit -v 2000000; exec \"$0\" sync"]);
+        let sync = plugin.bare_command("sh").args(["-c", &format!("ulimit {limit}; exec \"$0\" sync")]);
         let sync = limited.get_envs().fold(sync, |cmd, (name, value)| cmd.env(name, value.unwrap_or_default()));
-        told(&sync.arg(limited.get_program()).run(), "out-of-memory", tool);
+        told(&sync.arg(limited.get_program()).run(), class, tool);
     }
 }
 

@@ -589,6 +589,35 @@ mod a_generation_is_proven_by_the_first_server_that_answers {
     }
 
     #[test]
+    fn one_that_says_no_more_has_ended_for_its_client_though_it_lives_on() {
+        for installed_before in [true, false] {
+            let world = World::new(Installer::Uv);
+            if installed_before {
+                world.built();
+            }
+            let says = "import json, os, sys, time\nanswer = {'protocolVersion': '2025-11-25', 'capabilities': {}, \
+                        'serverInfo': {}}\nfirst = json.loads(sys.stdin.readline())\nprint(json.dumps({'jsonrpc': '2.0', \
+                        'id': first['id'], 'result': answer}), flush=True)\nsys.stdin.readline()\nprint('last', \
+                        flush=True)\nos.close(1)\ntime.sleep(600)\n";
+            world.plugin.write("server.py", says);
+            let mut command = world.plugin.server_cmd("plain").into_command();
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+            let greeting = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {} });
+            writeln!(stdin, "{greeting}\n{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}}").unwrap();
+            let (told, end) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                let mut all = String::new();
+                stdout.read_to_string(&mut all).unwrap();
+                told.send(all)
+            });
+            let all = end.recv_timeout(LONG).expect("the client never saw the end");
+            assert!(all.ends_with("last\n"), "{all}");
+            assert!(child.try_wait().unwrap().is_none(), "the server still lives, and so does whoever waits for it");
+        }
+    }
+
+    #[test]
     fn one_that_leaves_a_child_with_its_output_is_noticed_though_calls_hear_what_they_wait_for() {
         let world = World::new(Installer::Uv);
         world.built();

@@ -9,6 +9,7 @@ mod conformance;
 mod crash_points;
 mod crowds;
 mod doors;
+mod elsewhere;
 mod entry_points;
 mod errors;
 mod failure_classes;
@@ -19,6 +20,7 @@ mod invariants;
 mod manifests;
 mod model;
 mod node;
+mod orchestrator;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;

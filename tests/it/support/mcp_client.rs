@@ -29,6 +29,9 @@ pub struct McpClient {
     next_id: u64,
     answers: HashMap<u64, Value>,
     notifications: Vec<Value>,
+    /// What this client can do besides: the answer to each method that a server may ask for.
+    abilities: HashMap<String, Value>,
+    asked: Vec<Value>,
     conversation: String,
 }
 
@@ -52,6 +55,8 @@ impl McpClient {
             next_id: 0,
             answers: HashMap::new(),
             notifications: Vec::new(),
+            abilities: HashMap::new(),
+            asked: Vec::new(),
             conversation: String::new(),
         }
     }
@@ -59,6 +64,12 @@ impl McpClient {
     /// How long a request may take; a minute unless told.
     pub fn set_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Answers every request of the server for this method so; to be said before [`Self::initialize`] to be announced.
+    pub fn is_able(&mut self, method: &str, answer: Value) -> &mut Self {
+        self.abilities.insert(method.to_owned(), answer);
         self
     }
 
@@ -77,7 +88,10 @@ impl McpClient {
     /// `initialize` and `notifications/initialized`; the server's answer.
     #[track_caller]
     pub fn initialize(&mut self) -> Value {
-        let params = json!({ "protocolVersion": PROTOCOL, "capabilities": {}, "clientInfo": client_info() });
+        let able =
+            self.abilities.keys().map(|method| (method.split('/').next().unwrap_or_default().to_owned(), json!({})));
+        let able: serde_json::Map<String, Value> = able.collect();
+        let params = json!({ "protocolVersion": PROTOCOL, "capabilities": able, "clientInfo": client_info() });
         let answer = self.expect("initialize", params);
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
         answer
@@ -146,6 +160,11 @@ impl McpClient {
     /// The notifications that came and were not waited for.
     pub fn notifications(&self) -> &[Value] {
         &self.notifications
+    }
+
+    /// What the server asked, in its order.
+    pub fn asked(&self) -> &[Value] {
+        &self.asked
     }
 
     /// Sends any message.
@@ -245,12 +264,14 @@ impl McpClient {
     fn sort(&mut self, message: Value) {
         match (message.get("method").is_some(), message.get("id")) {
             (true, None) => self.notifications.push(message),
-            (true, Some(id)) if message["method"] == "ping" => {
-                self.send(&json!({ "jsonrpc": "2.0", "id": id, "result": {} }));
-            }
             (true, Some(id)) => {
-                let error = json!({ "code": -32601, "message": "method not found" });
-                self.send(&json!({ "jsonrpc": "2.0", "id": id, "error": error }));
+                let method = message["method"].as_str().unwrap_or_default();
+                let known = self.abilities.get(method).cloned().or_else(|| (method == "ping").then(|| json!({})));
+                self.send(&match known {
+                    Some(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+                    None => json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32601, "message": "method not found" } }),
+                });
+                self.asked.push(message);
             }
             (false, id) => match id.and_then(Value::as_u64) {
                 Some(id) => drop(self.answers.insert(id, message)),
