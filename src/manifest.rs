@@ -8,6 +8,8 @@ use crate::error::{Error, Kind, Result};
 use crate::fingerprint::{Part, Request, SCHEMA};
 use crate::fs;
 use crate::lockfile::locked_packages;
+use crate::project::as_manifest_error;
+pub use crate::project::{Project, join};
 use crate::pyproject::{DynamicDependencies, Pyproject};
 use crate::requirements::{self, Closure, Item, Source};
 use std::borrow::Cow;
@@ -24,6 +26,10 @@ pub enum Format {
     Requirements,
     /// `pyproject.toml` alone, PEP 621.
     Pyproject,
+    /// The lock of a script.
+    ScriptLock,
+    /// The block of a script, PEP 723.
+    Script,
 }
 
 impl Format {
@@ -34,6 +40,8 @@ impl Format {
             Format::Pylock => "pylock",
             Format::Requirements => "requirements",
             Format::Pyproject => "pyproject",
+            Format::ScriptLock => "script-lock",
+            Format::Script => "script",
         }
     }
 }
@@ -46,41 +54,6 @@ pub const PREFERENCE: [(&str, Format); 5] = [
     ("requirements.txt", Format::Requirements),
     ("pyproject.toml", Format::Pyproject),
 ];
-
-/// A `pyproject.toml` that was looked at, once, whatever it is then used for.
-#[derive(Debug)]
-pub struct Project {
-    label: String,
-    parsed: Option<Result<Pyproject>>,
-}
-
-impl Project {
-    /// Looks at the `pyproject.toml` of a directory of the plugin.
-    ///
-    /// # Errors
-    /// The file is there and cannot be read.
-    pub fn look(root: &Path, directory: &str) -> Result<Self> {
-        let label = join(directory, "pyproject.toml");
-        let bytes = fs::read_optional(&root.join(&label)).map_err(as_manifest_error)?;
-        let parsed = bytes.map(|bytes| Pyproject::parse(&label, &bytes));
-        Ok(Self { label, parsed })
-    }
-
-    /// The parsed file, when it is there and well-formed.
-    pub fn get(&self) -> Option<&Pyproject> {
-        self.parsed.as_ref()?.as_ref().ok()
-    }
-
-    /// The parsed file, or the error that it is malformed or missing.
-    ///
-    /// # Errors
-    /// It is malformed or missing.
-    pub fn into_parsed(self) -> Result<Pyproject> {
-        let missing =
-            || Error::new(Kind::ManifestInvalid, format!("read `{}`", self.label)).because("there is no such file");
-        self.parsed.unwrap_or_else(|| Err(missing()))
-    }
-}
 
 /// The manifest of one environment.
 #[derive(Debug)]
@@ -118,7 +91,7 @@ pub fn read(root: &Path, directory: &str, settings: &Settings, project: Project)
     let mut manifest = Manifest::new(label, format, settings);
     match format {
         Format::UvLock | Format::Pyproject => manifest.project = Some(project.into_parsed()?),
-        Format::Pylock | Format::Requirements => manifest.take_advice(project),
+        _ => manifest.take_advice(project),
     }
     manifest.read_sources(root, bytes)?;
     Ok(Some(manifest))
@@ -164,16 +137,6 @@ fn format_of(name: &str) -> Format {
     known.unwrap_or(if is_pylock { Format::Pylock } else { Format::Requirements })
 }
 
-fn as_manifest_error(mut error: Error) -> Error {
-    error.kind = Kind::ManifestInvalid;
-    error
-}
-
-/// Joins a directory of the plugin and a name in it.
-pub fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
-}
-
 fn sorted(list: &[String]) -> Vec<String> {
     let mut list = list.to_vec();
     list.sort();
@@ -199,6 +162,19 @@ impl Manifest {
         }
     }
 
+    /// The manifest of a script, whose block is `project`, or whose lock is these bytes.
+    pub(crate) fn of_script(project: Pyproject, lock: Option<Vec<u8>>, settings: &Settings) -> Result<Self> {
+        let script = project.label().to_owned();
+        let (format, label) = match lock {
+            Some(_) => (Format::ScriptLock, format!("{script}.lock")),
+            None => (Format::Script, script),
+        };
+        let mut manifest = Self::new(label, format, settings);
+        manifest.project = Some(project);
+        manifest.read_sources(Path::new(""), lock.unwrap_or_default())?;
+        Ok(manifest)
+    }
+
     /// From a `pyproject.toml` beside another manifest only `requires-python` is taken.
     fn take_advice(&mut self, project: Project) {
         match project.parsed {
@@ -212,16 +188,22 @@ impl Manifest {
         match self.format {
             Format::Requirements => self.closure = requirements::read_closure(root, &self.label, bytes)?,
             Format::Pylock => self.closure.sources.push(Source { label: self.label.clone(), bytes }),
-            Format::UvLock => {
+            Format::UvLock | Format::ScriptLock => {
                 self.closure.sources.push(Source { label: self.label.clone(), bytes });
                 self.relevant = Some(self.take_relevant()?);
             }
             Format::Pyproject => self.read_project(root)?,
+            Format::Script => self.relevant = Some(self.take_relevant()?),
         }
-        if matches!(self.format, Format::UvLock | Format::Pylock) && self.exclude_newer.take().is_some() {
+        if self.is_lock() && self.exclude_newer.take().is_some() {
             self.notes.push(format!("`exclude-newer` means nothing to `{}`: what is locked is installed", self.label));
         }
         Ok(())
+    }
+
+    /// Whether it names every package itself.
+    pub fn is_lock(&self) -> bool {
+        matches!(self.format, Format::UvLock | Format::Pylock | Format::ScriptLock)
     }
 
     fn read_project(&mut self, root: &Path) -> Result<()> {
@@ -280,6 +262,9 @@ impl Manifest {
     }
 
     fn project_label(&self) -> String {
+        if let (Format::Script | Format::ScriptLock, Some(script)) = (self.format, &self.project) {
+            return script.label().to_owned();
+        }
         let directory = self.label.rsplit_once('/').map_or("", |(directory, _)| directory);
         join(directory, "pyproject.toml")
     }
@@ -325,8 +310,10 @@ impl Manifest {
     pub fn items(&self) -> Vec<Item> {
         match self.format {
             Format::Requirements => self.closure.items(),
-            Format::UvLock | Format::Pylock => self.closure.sources.iter().flat_map(locked_packages).collect(),
-            Format::Pyproject => {
+            Format::UvLock | Format::Pylock | Format::ScriptLock => {
+                self.closure.sources.iter().flat_map(locked_packages).collect()
+            }
+            Format::Pyproject | Format::Script => {
                 let project = self.project.as_ref();
                 project.and_then(|p| p.requirements(&self.extras, &self.groups).ok()).unwrap_or_default()
             }

@@ -8,8 +8,9 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::manifest::{self, Manifest, Project, join};
 use crate::output::harmless;
+use crate::script_manifest;
 use crate::server::{self, Server, read_json};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Name of the environment of the plugin's own directory.
 pub const MAIN: &str = "main";
@@ -52,6 +53,16 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The script that it is made for, which says itself what it needs; a name in its directory.
+    fn script(&self) -> Option<&str> {
+        self.settings.manifest.as_deref().filter(|name| script_manifest::is_script(name))
+    }
+
+    /// Whether it is made for this script of the plugin.
+    fn is_of(&self, script: &Path) -> bool {
+        self.script().is_some_and(|own| Path::new(&join(&self.directory, own)) == script)
+    }
+
     /// Whether `[project.scripts]` of its project names a command.
     fn has_script(&self, command: Option<&std::ffi::OsString>) -> bool {
         let project = self.manifest.as_ref().ok().and_then(Manifest::project);
@@ -189,7 +200,7 @@ impl Plugin {
     }
 
     /// The environment that a command is to run in: the named one, or the one whose manifest is nearest
-    /// above a file of the plugin that the command mentions, or whose project has such a script, or the first.
+    /// above a file of the plugin that the command mentions (or is that file), or whose project has such a script, or the first.
     ///
     /// # Errors
     /// There is none of that name.
@@ -203,14 +214,16 @@ impl Plugin {
             return found.map(Some).ok_or_else(|| error().hint(hint()));
         }
         let files = words.iter().filter_map(|word| Path::new(word).strip_prefix(&self.place.root).ok());
-        let nearest = files.filter_map(|file| self.nearest_above(file)).next();
+        let own = |file| self.environments.iter().find(|environment| environment.is_of(file));
+        let nearest = files.clone().find_map(own).or_else(|| files.filter_map(|file| self.nearest_above(file)).next());
         let script = || self.environments.iter().find(|environment| environment.has_script(words.first()));
         Ok(nearest.or_else(script).or(self.environments.first()))
     }
 
     fn nearest_above(&self, file: &Path) -> Option<&Environment> {
         let above = self.environments.iter().filter(|e| file.starts_with(&e.directory) || e.directory.is_empty());
-        above.max_by_key(|e| e.directory.len())
+        // Of several in one directory the first.
+        above.rev().max_by_key(|e| e.directory.len())
     }
 }
 
@@ -232,12 +245,22 @@ fn environments(root: &Path, config: &Config, servers: &[Server], project: Proje
     let settings = config.main.clone();
     let directory = settings.directory.clone().unwrap_or_default();
     let own = if directory.is_empty() { Ok(project) } else { Project::look(root, &directory) };
-    let main = own.and_then(|project| manifest::read(root, &directory, &settings, project)).transpose();
+    let main = own.and_then(|project| script_manifest::read_any(root, &directory, &settings, project)).transpose();
+    let scripts = script_manifest::scripts(servers);
+    let own_script = || {
+        let mut own = scripts.iter().filter(|script| script_manifest::split(script).0 == directory);
+        own.find_map(|script| of_script(root, script, MAIN.into(), &settings))
+    };
+    let of = |manifest| Environment {
+        name: MAIN.into(),
+        directory: directory.clone(),
+        settings: settings.clone(),
+        manifest,
+    };
     let mut found: Vec<Environment> = Vec::new();
-    found.extend(main.map(|m| Environment { name: MAIN.into(), directory, settings: settings.clone(), manifest: m }));
-    for server in servers {
-        let script = server.words.iter().find_map(|word| script_directory(word));
-        if let Some(environment) = script.and_then(|directory| beside_script(root, &directory, &settings, &found)) {
+    found.extend(main.map(of).or_else(own_script));
+    for script in &scripts {
+        if let Some(environment) = beside_script(root, script, &settings, &found) {
             found.push(environment);
         }
     }
@@ -251,39 +274,51 @@ fn named_environment(root: &Path, name: &str, settings: &Settings) -> Option<Env
         let error = Error::new(Kind::ManifestInvalid, format!("find a manifest in `{}`", join(&directory, ".")));
         error.because(format!("the configuration names it for the environment `{name}`"))
     };
-    let read = project.and_then(|project| manifest::read(root, &directory, settings, project));
+    let read = project.and_then(|project| script_manifest::read_any(root, &directory, settings, project));
     let manifest = read.and_then(|manifest| manifest.ok_or_else(missing));
     Some(Environment { name: name.into(), directory, settings: settings.clone(), manifest })
 }
 
-/// The directory in the plugin of a script that a server's command names.
-fn script_directory(word: &str) -> Option<String> {
-    let names = ["${CLAUDE_PLUGIN_ROOT}/", "${PLUGIN_ROOT}/", "./"];
-    let path = names.iter().find_map(|name| word.strip_prefix(name))?;
-    let (directory, file) = path.rsplit_once('/')?;
-    let plain = Path::new(directory).components().all(|c| matches!(c, Component::Normal(_)));
-    (plain && file.contains('.')).then(|| directory.to_owned())
-}
-
-/// The environment of the nearest directory at or above a script, short of the plugin's own.
+/// The environment of a script, by its own block or by what its directory or the nearest above it says, short of the
+/// plugin's own.
 fn beside_script(root: &Path, script: &str, settings: &Settings, found: &[Environment]) -> Option<Environment> {
     let mut settings = settings.clone();
     settings.directory = None;
     settings.manifest = None;
-    let mut directory = script;
+    let (own, _) = script_manifest::split(script);
+    if let Some(environment) = found.iter().find(|e| e.directory == own) {
+        // Another script speaks for itself, and whatever else there is for the whole directory.
+        let is_new = environment.script().is_some() && found.iter().all(|e| !e.is_of(Path::new(script)));
+        let name = || name_of(script.trim_end_matches(".py"), found);
+        return is_new.then(|| of_script(root, script, name(), &settings)).flatten();
+    }
+    let mut directory = own;
     while !directory.is_empty() {
         if found.iter().any(|e| e.directory == directory) {
             return None;
         }
+        let name = name_of(directory, found);
         let project = Project::look(root, directory);
         let manifest = project.and_then(|project| manifest::read(root, directory, &settings, project)).transpose();
         if let Some(manifest) = manifest {
-            let name = name_of(directory, found);
             return Some(Environment { name, directory: directory.to_owned(), settings, manifest });
+        }
+        if let Some(environment) =
+            Some(script).filter(|_| directory == own).and_then(|script| of_script(root, script, name, &settings))
+        {
+            return Some(environment);
         }
         directory = directory.rsplit_once('/').map_or("", |(above, _)| above);
     }
     None
+}
+
+/// The environment of a script that says itself what it needs.
+fn of_script(root: &Path, script: &str, name: String, settings: &Settings) -> Option<Environment> {
+    let (directory, file) = script_manifest::split(script);
+    let settings = Settings { manifest: Some(file.to_owned()), ..settings.clone() };
+    let manifest = script_manifest::read(root, script, &settings).transpose()?;
+    Some(Environment { name, directory: directory.to_owned(), settings, manifest })
 }
 
 /// A name that is safe as a directory's and nobody else's.

@@ -15,7 +15,7 @@ use crate::fs;
 use crate::generation::{BaseInterpreter, Generation};
 use crate::interpreter::{FOREIGN, Rejection};
 use crate::log::Log;
-use crate::manifest::{Format, Manifest};
+use crate::manifest::Manifest;
 use crate::process::{Job, describe_end};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -159,8 +159,7 @@ impl Backend {
 
 /// Where the manifest names no hash, a hash that does not match is the index's own, of a download that went wrong.
 fn reconsider(mut error: Error, manifest: &Manifest) -> Error {
-    let has_hashes =
-        || !matches!(manifest.format, Format::Requirements | Format::Pyproject) || manifest.facts().any_hash;
+    let has_hashes = || manifest.is_lock() || manifest.facts().any_hash;
     if error.class == Some("hash-mismatch") && !has_hashes() {
         error = of_class(error, failure::by_code("damaged-download"));
     }

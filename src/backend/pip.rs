@@ -10,7 +10,6 @@ use crate::fs;
 use crate::gc::unfinished_tool;
 use crate::generation::{Generation, SCRIPTS};
 use crate::interpreter::{self, FOREIGN};
-use crate::manifest::Format;
 use crate::process::Job;
 use crate::version::{Specifiers, Version};
 use std::path::{Path, PathBuf};
@@ -257,10 +256,7 @@ fn is_since(version: &str, since: &str) -> bool {
 
 fn needs_uv(need: &Need<'_>) -> bool {
     let project = need.manifest.ruling_project();
-    match need.manifest.format {
-        Format::UvLock | Format::Pylock => true,
-        Format::Pyproject | Format::Requirements => project.is_some_and(crate::pyproject::Pyproject::is_for_uv_alone),
-    }
+    need.manifest.is_lock() || project.is_some_and(crate::pyproject::Pyproject::is_for_uv_alone)
 }
 
 /// The job that makes the environment.

@@ -24,6 +24,7 @@ mod real_client;
 #[cfg(target_os = "linux")]
 mod real_faults;
 mod repository;
+mod scripts;
 mod secrets;
 mod supply_chain;
 mod support;
