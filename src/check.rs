@@ -17,6 +17,7 @@ use crate::report::{
 };
 use crate::store::{Failure, Sealed, Store, now_ms};
 use crate::trust;
+use crate::unpinned;
 use crate::work::{Decision, Work};
 use std::collections::BTreeSet;
 
@@ -93,7 +94,7 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
         kind: work.request.kind.clone(),
         parts: work.request.parts.clone(),
         digest,
-        notes: work.notes(),
+        notes: work.notes().into_iter().chain(unpinned(work)).collect(),
     });
     let can = choose(work, report);
     match work.decide() {
@@ -113,6 +114,11 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
             report.reason = Some(reason);
         }
     }
+}
+
+fn unpinned(work: &Work<'_>) -> Option<String> {
+    let built = work.store.sealed().next().and_then(|sealed| sealed.generation.inputs());
+    unpinned::note(work.manifest, built.as_ref())
 }
 
 fn why(work: &Work<'_>, reason: &Reason) -> Vec<String> {

@@ -269,6 +269,11 @@ impl Manifest {
         join(directory, "pyproject.toml")
     }
 
+    /// What counts of the project, as it is hashed.
+    pub(crate) fn relevant(&self) -> Option<&str> {
+        self.relevant.as_deref()
+    }
+
     /// `requires-python` of the project, when it has one.
     pub fn requires_python(&self) -> Option<&str> {
         self.project.as_ref()?.requires_python()

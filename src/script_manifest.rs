@@ -57,23 +57,35 @@ pub fn read(root: &Path, label: &str, settings: &Settings) -> Result<Option<Mani
     }
     let script = fs::head(&root.join(label), MAX_BYTES as u64);
     let Some(block) = script_block::find(label, &script)? else { return Ok(None) };
-    of_block(root, label, settings, &block).map(Some)
+    let lock = fs::read_optional(&root.join(format!("{label}.lock")));
+    let lock = lock.map_err(|error| Error { kind: Kind::ManifestInvalid, ..error })?;
+    of_block(label, settings, &block, lock).map(Some)
+}
+
+/// Reads the block of a script as if it had no lock.
+///
+/// # Errors
+/// There is none, or it is malformed.
+pub fn read_block(root: &Path, label: &str, settings: &Settings) -> Result<Manifest> {
+    let script = fs::head(&root.join(label), MAX_BYTES as u64);
+    let block = script_block::find(label, &script)?.ok_or_else(|| missing(root, label))?;
+    of_block(label, settings, &block, None)
 }
 
 /// Reads the block of a script that the configuration names.
 fn read_named(root: &Path, label: &str, settings: &Settings) -> Result<Manifest> {
-    read(root, label, settings)?.ok_or_else(|| {
-        let error = Error::new(Kind::ManifestInvalid, format!("read `{label}`"));
-        let is_there = fs::is_file(&root.join(label));
-        let cause = if is_there { "it has no `script` block" } else { "there is no such file" };
-        error.because(cause).hint("say in it what it needs, between the lines `# /// script` and `# ///`")
-    })
+    read(root, label, settings)?.ok_or_else(|| missing(root, label))
 }
 
-fn of_block(root: &Path, label: &str, settings: &Settings, block: &Block) -> Result<Manifest> {
+fn missing(root: &Path, label: &str) -> Error {
+    let error = Error::new(Kind::ManifestInvalid, format!("read `{label}`"));
+    let is_there = fs::is_file(&root.join(label));
+    let cause = if is_there { "it has no `script` block" } else { "there is no such file" };
+    error.because(cause).hint("say in it what it needs, between the lines `# /// script` and `# ///`")
+}
+
+fn of_block(label: &str, settings: &Settings, block: &Block, lock: Option<Vec<u8>>) -> Result<Manifest> {
     let (project, unknown) = Pyproject::of_script(label, block)?;
-    let lock = fs::read_optional(&root.join(format!("{label}.lock")));
-    let lock = lock.map_err(|error| Error { kind: Kind::ManifestInvalid, ..error })?;
     // Extras and groups are for projects.
     let settings = Settings { extras: Vec::new(), groups: Vec::new(), ..settings.clone() };
     let notes = unknown.iter().map(|key| format!("`{label}`: `{}` means nothing in a `script` block", shown(key)));

@@ -208,7 +208,7 @@ fn beside(root: &Path, source: &Source, place: &str) -> PathBuf {
 }
 
 /// The one way to write a path that every installer reads whatever is in it.
-fn file_url(path: &Path) -> String {
+pub(super) fn file_url(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     let mut url = String::from(if text.starts_with('/') { "file://" } else { "file:///" });
     for byte in text.bytes() {

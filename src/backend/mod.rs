@@ -6,6 +6,7 @@
 pub mod handover;
 pub mod hashes;
 pub mod pip;
+pub mod resolve;
 pub mod uv;
 
 use crate::config::Installer;
@@ -106,8 +107,7 @@ impl Backend {
     /// # Errors
     /// uv cannot be fetched.
     pub fn prepare(self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Self> {
-        fs::create_private_directory(&generation.scratch())?;
-        fs::write(&generation.scratch().join("uv.toml"), b"")?;
+        make_scratch(generation)?;
         match self {
             Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session).map(Backend::Uv),
             ready => Ok(ready),
@@ -155,6 +155,12 @@ impl Backend {
             Backend::Pip(pip) | Backend::UvByPip(pip) => format!("pip {}", pip.version()),
         }
     }
+}
+
+/// Where installers run: what they find there keeps uv from looking further.
+fn make_scratch(generation: &Generation) -> Result<()> {
+    fs::create_private_directory(&generation.scratch())?;
+    fs::write(&generation.scratch().join("uv.toml"), b"")
 }
 
 /// Where the manifest names no hash, a hash that does not match is the index's own, of a download that went wrong.

@@ -77,7 +77,7 @@ impl Pip {
     }
 
     /// The interpreter's own pip; else one of another interpreter that can install from outside.
-    fn find(need: &Need<'_>) -> Result<Self, String> {
+    pub(super) fn find(need: &Need<'_>) -> Result<Self, String> {
         let own = Self::of(&need.interpreter.path);
         own.or_else(|reason| {
             let others = interpreter::candidates(None).into_iter().filter(|c| c.args.is_empty());

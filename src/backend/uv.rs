@@ -43,7 +43,8 @@ impl Uv {
         &self.program
     }
 
-    fn job(&self, generation: &Generation) -> Job {
+    /// A job of uv, told what the user says of indexes.
+    pub(super) fn job(&self, generation: &Generation) -> Job {
         let job = isolated(&self.program, generation).set("NO_COLOR", "1");
         from_pip_settings().into_iter().fold(job, |job, (name, value)| job.set(name, value))
     }
@@ -127,7 +128,7 @@ impl Uv {
 }
 
 /// What of an index must not be taken.
-fn limited(job: Job, manifest: &Manifest) -> Job {
+pub(super) fn limited(job: Job, manifest: &Manifest) -> Job {
     let newer = manifest.exclude_newer.iter().filter(|_| !is_set("UV_EXCLUDE_NEWER"));
     let job = job.args(newer.flat_map(|moment| ["--exclude-newer", moment]));
     // uv knows this setting as a flag alone.

@@ -23,6 +23,7 @@ mod power_loss;
 mod real_client;
 #[cfg(target_os = "linux")]
 mod real_faults;
+mod relock;
 mod repository;
 mod scripts;
 mod secrets;
