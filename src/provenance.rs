@@ -107,6 +107,8 @@ mod tests {
         assert_eq!(line, "# written by `plugdeps lock` from a, b.txt, sha256:0a\n");
         assert_eq!(Provenance::read(format!("{line}six==1\n").as_bytes()), Some(provenance.clone()));
         assert_eq!(Provenance::read(line.replace('\n', "\r\n").as_bytes()), Some(provenance));
+        let outside = Provenance { from: "../x".into(), ..Provenance::read(line.as_bytes()).unwrap() };
+        assert_eq!(Provenance::read(outside.line().as_bytes()), None);
         for other in ["", "six\n", "# written by uv\n", "\n# written by `plugdeps lock` from a, sha256:0\n"] {
             assert_eq!(Provenance::read(other.as_bytes()), None);
         }

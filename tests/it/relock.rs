@@ -201,6 +201,7 @@ fn a_script_gets_a_lock_beside_it() {
     plugin.sync().ok();
     let of = |name: &str| plugin.check()["environments"][usize::from(name == "b")]["current"]["packages"].to_string();
     assert!(of("a").contains("alpha==2.0") && of("b").contains("alpha==3.0"), "{}", plugin.check());
+    plugin.command(["lock", "--environment", "a"]).run().ok().stderr_has("`a/server.py.lock` stays as it is");
     plugin.write("a/server.py", &script.replace("import alpha", "import beta"));
     plugin.command(["lock", "--check", "--environment", "a"]).run().ok();
     plugin.write("a/server.py", &script.replace("'alpha'", "'alpha<2'"));
@@ -212,6 +213,23 @@ fn a_script_gets_a_lock_beside_it() {
     lock(&plugin).ok();
     let uv = plugin.bare_command("uv").args(["lock", "--check", "--script"]).arg(plugin.root.join("a/server.py"));
     uv.run().ok();
+}
+
+#[test]
+fn what_names_places_beside_itself_is_locked_by_uv_alone() {
+    let (_packages, plugin) = needing("");
+    fs::remove_file(plugin.root.join("requirements.txt")).unwrap();
+    let source = "[tool.uv.sources]\nepsilon = { path = 'epsilon-1.0-py3-none-any.whl' }\n";
+    let block = format!("dependencies = ['epsilon']\n{source}");
+    let block: String = block.lines().map(|line| format!("# {line}\n")).collect();
+    let plugin = plugin.file("server.py", &format!("# /// script\n{block}# ///\n"));
+    plugin.write("pyproject.toml", &format!("[project]\nname = 'x'\ndependencies = ['epsilon']\n{source}"));
+    Wheel::simple("epsilon", "1.0").write(&plugin.root);
+    let before = Tree::of(&plugin.root);
+    lock(&plugin).exits(6).stderr_has("it names places beside itself").stderr_has("run `uv lock`\n");
+    assert_same(&before, &Tree::of(&plugin.root));
+    plugin.write("plugdeps.toml", "manifest = 'server.py'\n");
+    lock(&plugin).exits(6).stderr_has("run `uv lock --script server.py`");
 }
 
 #[test]
