@@ -15,11 +15,13 @@ use crate::report::{
     Candidates, Current, EnvironmentReport, FailureReport, LockReport, ManifestReport, Named, NotStarted, Report,
     SCHEMA, State,
 };
+use crate::script_manifest;
 use crate::store::{Failure, Sealed, Store, now_ms};
 use crate::trust;
 use crate::unpinned;
 use crate::work::{Decision, Work};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Looks at a plugin.
 pub fn look(plugin: &Plugin) -> Report {
@@ -42,6 +44,7 @@ fn notes(plugin: &Plugin) -> Vec<String> {
     if plugin.place.data_from == OWN_DATA {
         notes.push("no host says where its data is: name it with `--data` to see what the host sees".into());
     }
+    notes.extend(unused_blocks(plugin));
     let whose: BTreeSet<String> =
         plugin.environments.iter().flat_map(|e| trust::remarks(&plugin.place.data, &e.name)).collect();
     notes.extend(whose);
@@ -56,6 +59,18 @@ fn notes(plugin: &Plugin) -> Vec<String> {
         }
     }
     notes
+}
+
+/// Scripts that say what they need, where something else is asked.
+fn unused_blocks(plugin: &Plugin) -> Vec<String> {
+    let root = &plugin.place.root;
+    let told = |script: String| {
+        let environment = plugin.environment_for(None, &[root.join(&script).into()]).ok()??;
+        let used = environment.manifest.as_ref().ok().map(|manifest| manifest.label.as_str())?;
+        let is_unused = !environment.is_of(Path::new(&script)) && script_manifest::has_block(root, &script);
+        is_unused.then(|| format!("`{script}` has a `script` block, which is not used: `{used}` is"))
+    };
+    script_manifest::scripts(&plugin.servers).into_iter().filter_map(told).collect()
 }
 
 fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {

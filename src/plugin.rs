@@ -59,7 +59,7 @@ impl Environment {
     }
 
     /// Whether it is made for this script of the plugin.
-    fn is_of(&self, script: &Path) -> bool {
+    pub fn is_of(&self, script: &Path) -> bool {
         self.script().is_some_and(|own| Path::new(&join(&self.directory, own)) == script)
     }
 

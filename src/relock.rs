@@ -47,7 +47,8 @@ pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<(
         let error = Error::new(Kind::Usage, format!("write `{target}`")).because("something else wrote the one there");
         return Err(error.hint("remove it first"));
     }
-    let text = provenance.line() + &Making { plugin, environment, source: &source }.resolve(known.as_deref())?;
+    let text =
+        provenance.line() + &Making { plugin, environment, source: &source }.resolve(known.as_deref().map(rest))?;
     if known.as_deref() == Some(text.as_bytes()) {
         return told(environment, &target, "stays as it is");
     }
@@ -105,6 +106,12 @@ fn refuse_copy(root: &Path) -> Result<()> {
 fn indexes(lock: &str) -> BTreeSet<&str> {
     let names = lock.split("registry = \"").skip(1);
     names.filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// A lock without its first line.
+fn rest(lock: &[u8]) -> &[u8] {
+    let end = lock.iter().position(|&byte| byte == b'\n').map_or(lock.len(), |end| end + 1);
+    lock.get(end..).unwrap_or_default()
 }
 
 /// Whole, or not at all.

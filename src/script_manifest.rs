@@ -62,6 +62,12 @@ pub fn read(root: &Path, label: &str, settings: &Settings) -> Result<Option<Mani
     of_block(label, settings, &block, lock).map(Some)
 }
 
+/// Whether a script has a block, malformed or not.
+pub fn has_block(root: &Path, label: &str) -> bool {
+    let script = if is_script(label) { fs::head(&root.join(label), MAX_BYTES as u64) } else { Vec::new() };
+    !matches!(script_block::find(label, &script), Ok(None))
+}
+
 /// Reads the block of a script as if it had no lock.
 ///
 /// # Errors

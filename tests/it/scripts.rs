@@ -125,10 +125,13 @@ fn only_the_block_counts_and_of_it_what_decides_the_packages() {
 fn a_block_is_the_last_that_is_asked_in_its_directory() {
     let world = world(Installer::Uv, &[("server.py", "dependencies = ['alpha==1.0']")]);
     assert_eq!(manifests(&world), named(&[("main", "server.py")]));
+    world.plugin.command(["--check"]).run().stdout_lacks("not used");
     world.plugin.write("pyproject.toml", "[tool.ruff]\nline-length = 1\n");
     assert_eq!(manifests(&world), named(&[("main", "server.py")]));
     world.plugin.write("pyproject.toml", "[project]\nname = 'x'\nversion = '1'\ndependencies = ['alpha==2.0']\n");
     assert_eq!(manifests(&world), named(&[("main", "pyproject.toml")]));
+    let told = "`server.py` has a `script` block, which is not used: `pyproject.toml` is";
+    world.plugin.command(["--check"]).run().stdout_has(told);
     assert_eq!(says(&world, "server.py"), "alpha 2.0");
     world.needs("alpha==3.0");
     assert_eq!(manifests(&world), named(&[("main", "requirements.txt")]));
