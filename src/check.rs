@@ -3,23 +3,27 @@
 use crate::backend;
 use crate::backoff;
 use crate::engine;
+use crate::environments::Environment;
 use crate::error::{Error, Kind};
 use crate::fs;
 use crate::indexes;
 use crate::interpreter;
 use crate::lock::{self, Attempt};
 use crate::log::last_lines;
-use crate::plugin::{Environment, OWN_DATA, Plugin};
+use crate::plugin::{OWN_DATA, Plugin};
 use crate::proof::{self, Failed};
 use crate::reason::{Reason, changes};
 use crate::report::{
     Candidates, Current, EnvironmentReport, FailureReport, LockReport, ManifestReport, Named, NotStarted, Report,
     SCHEMA, State,
 };
+use crate::script_manifest;
 use crate::store::{Failure, Sealed, Store, now_ms};
 use crate::trust;
+use crate::unpinned;
 use crate::work::{Decision, Work};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What is said of an environment for which nothing has to be done.
 pub const PROVIDED: &str =
@@ -47,6 +51,7 @@ fn notes(plugin: &Plugin) -> Vec<String> {
     if plugin.place.data_from == OWN_DATA {
         notes.push("no host says where its data is: name it with `--data` to see what the host sees".into());
     }
+    notes.extend(unused_blocks(plugin));
     let whose: BTreeSet<String> =
         plugin.environments.iter().flat_map(|e| trust::remarks(&plugin.place.data, &e.name)).collect();
     notes.extend(whose);
@@ -61,6 +66,18 @@ fn notes(plugin: &Plugin) -> Vec<String> {
         }
     }
     notes
+}
+
+/// Scripts that say what they need, where something else is asked.
+fn unused_blocks(plugin: &Plugin) -> Vec<String> {
+    let root = &plugin.place.root;
+    let told = |script: String| {
+        let environment = plugin.environment_for(None, &[root.join(&script).into()]).ok()??;
+        let used = environment.manifest.as_ref().ok().map(|manifest| manifest.label.as_str())?;
+        let is_unused = !environment.is_of(Path::new(&script)) && script_manifest::has_block(root, &script);
+        is_unused.then(|| format!("`{script}` has a `script` block, which is not used: `{used}` is"))
+    };
+    script_manifest::scripts(&plugin.servers).into_iter().filter_map(told).collect()
 }
 
 fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {
@@ -99,7 +116,7 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
         kind: work.request.kind.clone(),
         parts: work.request.parts.clone(),
         digest,
-        notes: work.notes(),
+        notes: work.notes().into_iter().chain(unpinned(work)).collect(),
     });
     if work.manifest.is_provided {
         report.state = State::Ready;
@@ -124,6 +141,11 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
             report.reason = Some(reason);
         }
     }
+}
+
+fn unpinned(work: &Work<'_>) -> Option<String> {
+    let built = work.store.sealed().next().and_then(|sealed| sealed.generation.inputs());
+    unpinned::note(work.manifest, built.as_ref())
 }
 
 fn why(work: &Work<'_>, reason: &Reason) -> Vec<String> {

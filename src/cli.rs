@@ -3,6 +3,7 @@
 use crate::build;
 use crate::capture;
 use crate::check;
+use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::export;
 use crate::gc;
@@ -11,8 +12,9 @@ use crate::hook;
 use crate::lock::Attempt;
 use crate::output;
 use crate::page::{self, Paint};
-use crate::plugin::{Environment, Plugin, locate};
+use crate::plugin::{Plugin, locate};
 use crate::provision::{self, Door};
+use crate::relock;
 use crate::report;
 use crate::run;
 use crate::store::Store;
@@ -47,6 +49,7 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Sync => sync(&Plugin::load(place()?)?, &typed)?,
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
+        Command::Lock => lock(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
         Command::Snapshot => {
             capture::capture(&Plugin::load(place()?)?, typed.environment.as_deref(), &typed.words)?;
@@ -73,13 +76,22 @@ fn chosen<'a>(plugin: &'a Plugin, typed: &Typed) -> Result<Vec<&'a Environment>>
 
 fn sync(plugin: &Plugin, typed: &Typed) -> Result<()> {
     let door = Door { patience: whole_build(&plugin.config), by_hand: true, settles: true, rebuild: typed.rebuild };
+    each(plugin, typed, |environment| sync_one(plugin, environment, &door))
+}
+
+fn lock(plugin: &Plugin, typed: &Typed) -> Result<()> {
+    each(plugin, typed, |environment| relock::lock(plugin, environment, typed.check))
+}
+
+/// Does it for each environment chosen.
+fn each(plugin: &Plugin, typed: &Typed, act: impl Fn(&Environment) -> Result<()>) -> Result<()> {
     let environments = chosen(plugin, typed)?;
     if environments.is_empty() {
         output::note(&format!("{} has no manifest, so there is nothing to install", plugin.name));
     }
     let mut failed = None;
     for environment in environments {
-        if let Err(error) = sync_one(plugin, environment, &door) {
+        if let Err(error) = act(environment) {
             let error = error.because(format!("in the environment `{}`", environment.name));
             // One that fails does not keep the others from their packages.
             failed.replace(error).iter().for_each(output::error);

@@ -151,7 +151,7 @@ impl Known {
 }
 
 /// A part of a URL, its percent-encoded bytes decoded.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -3,9 +3,10 @@
 //! `[project.scripts]` is specified at
 //! <https://packaging.python.org/en/latest/specifications/entry-points/>.
 
+use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::plugin::{Environment, Plugin};
+use crate::plugin::Plugin;
 use crate::pyproject::Pyproject;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -37,6 +37,8 @@ pub enum Kind {
     CommandUnusable,
     /// The server ended before it answered.
     ServerEnded,
+    /// A lock is missing or older than what it was made of.
+    LockOutdated,
     /// A file operation failed.
     Io,
 }
@@ -102,6 +104,7 @@ pub const KINDS: &[KindInfo] = &[
         15,
         "The server ended before it answered, and no earlier environment serves.",
     ),
+    row(Kind::LockOutdated, "lock-outdated", 16, "A lock is missing, or what it was made of is no longer what it was."),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(
         Kind::CommandNotFound,

@@ -2,11 +2,12 @@
 //!
 //! It never fails a session: whatever goes wrong is one `systemMessage` and exit status 0.
 
+use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::lock::{self, Attempt};
 use crate::news::News;
 use crate::output;
-use crate::plugin::{Environment, Place, Plugin};
+use crate::plugin::{Place, Plugin};
 use crate::progress;
 use crate::provision::{self, Door, Ready};
 use crate::store::Store;

@@ -8,6 +8,8 @@ use crate::error::{Error, Kind, Result};
 use crate::fingerprint::{Part, Request, SCHEMA};
 use crate::fs;
 use crate::lockfile::locked_packages;
+pub use crate::manifest_format::Format;
+use crate::manifest_format::{PREFERENCE, format_of};
 use crate::node_lock;
 use crate::package::{self, Package};
 use crate::project::{Project, as_manifest_error, join};
@@ -16,63 +18,6 @@ use crate::requirements::{self, Closure, Item, Source};
 use crate::runtime::Runtime;
 use std::borrow::Cow;
 use std::path::Path;
-
-/// How a manifest is written, and so how it is installed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// `uv.lock` beside `pyproject.toml`.
-    UvLock,
-    /// `pylock.toml`, PEP 751.
-    Pylock,
-    /// `requirements.txt` and its like.
-    Requirements,
-    /// `pyproject.toml` alone, PEP 621.
-    Pyproject,
-    /// `package-lock.json` or `npm-shrinkwrap.json` beside `package.json`.
-    NpmLock,
-    /// `pnpm-lock.yaml` beside `package.json`.
-    PnpmLock,
-    /// `yarn.lock` beside `package.json`.
-    YarnLock,
-    /// `bun.lock` or `bun.lockb` beside `package.json`.
-    BunLock,
-    /// `package.json` alone.
-    Package,
-}
-
-impl Format {
-    /// The name in fingerprints and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::UvLock => "uv-lock",
-            Format::Pylock => "pylock",
-            Format::Requirements => "requirements",
-            Format::Pyproject => "pyproject",
-            Format::NpmLock => "npm-lock",
-            Format::PnpmLock => "pnpm-lock",
-            Format::YarnLock => "yarn-lock",
-            Format::BunLock => "bun-lock",
-            Format::Package => "package-json",
-        }
-    }
-
-    /// What it is for.
-    pub fn runtime(self) -> Runtime {
-        match self {
-            Format::UvLock | Format::Pylock | Format::Requirements | Format::Pyproject => Runtime::Python,
-            Format::NpmLock | Format::PnpmLock | Format::YarnLock | Format::BunLock | Format::Package => Runtime::Node,
-        }
-    }
-}
-
-/// Names that are looked for where Python runs, the preferred first.
-pub const PREFERENCE: [(&str, Format); 5] = [
-    ("uv.lock", Format::UvLock),
-    ("pylock.toml", Format::Pylock),
-    ("requirements.lock", Format::Requirements),
-    ("requirements.txt", Format::Requirements),
-    ("pyproject.toml", Format::Pyproject),
-];
 
 /// The manifest of one environment.
 #[derive(Debug)]
@@ -115,8 +60,7 @@ pub fn read(root: &Path, directory: &str, settings: &Settings, project: Project)
     let mut manifest = Manifest::new(label, format, settings);
     match format {
         Format::UvLock | Format::Pyproject => manifest.project = Some(project.into_parsed()?),
-        Format::Pylock | Format::Requirements => manifest.take_advice(project),
-        _ => {}
+        _ => manifest.take_advice(project),
     }
     manifest.read_sources(root, bytes)?;
     Ok(Some(manifest))
@@ -155,13 +99,6 @@ fn find(root: &Path, directory: &str, settings: &Settings, project: &Project) ->
     Ok(None)
 }
 
-fn format_of(name: &str) -> Format {
-    let name = name.rsplit('/').next().unwrap_or(name);
-    let known = PREFERENCE.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
-    let is_pylock = name.starts_with("pylock.") && name.ends_with(".toml");
-    known.unwrap_or(if is_pylock { Format::Pylock } else { Format::Requirements })
-}
-
 fn sorted(list: &[String]) -> Vec<String> {
     let mut list = list.to_vec();
     list.sort();
@@ -194,6 +131,19 @@ impl Manifest {
         }
     }
 
+    /// The manifest of a script, whose block is `project`, or whose lock is these bytes.
+    pub(crate) fn of_script(project: Pyproject, lock: Option<Vec<u8>>, settings: &Settings) -> Result<Self> {
+        let script = project.label().to_owned();
+        let (format, label) = match lock {
+            Some(_) => (Format::ScriptLock, format!("{script}.lock")),
+            None => (Format::Script, script),
+        };
+        let mut manifest = Self::new(label, format, settings);
+        manifest.project = Some(project);
+        manifest.read_sources(Path::new(""), lock.unwrap_or_default())?;
+        Ok(manifest)
+    }
+
     /// From a `pyproject.toml` beside another manifest only `requires-python` is taken.
     fn take_advice(&mut self, project: Project) {
         match project.parsed {
@@ -207,18 +157,28 @@ impl Manifest {
         match self.format {
             Format::Requirements => self.closure = requirements::read_closure(root, &self.label, bytes)?,
             Format::Pylock => self.closure.sources.push(Source { label: self.label.clone(), bytes }),
-            Format::UvLock => {
+            Format::UvLock | Format::ScriptLock => {
                 self.closure.sources.push(Source { label: self.label.clone(), bytes });
                 self.relevant = Some(self.take_relevant()?);
             }
             Format::Pyproject => self.read_project(root)?,
+            Format::Script => self.relevant = Some(self.take_relevant()?),
             // Read where it is found.
             Format::NpmLock | Format::PnpmLock | Format::YarnLock | Format::BunLock | Format::Package => {}
         }
-        if matches!(self.format, Format::UvLock | Format::Pylock) && self.exclude_newer.take().is_some() {
+        if self.is_lock() && self.exclude_newer.take().is_some() {
             self.notes.push(format!("`exclude-newer` means nothing to `{}`: what is locked is installed", self.label));
         }
         Ok(())
+    }
+
+    /// Whether it names every package itself.
+    pub fn is_lock(&self) -> bool {
+        match self.format {
+            Format::Requirements | Format::Pyproject | Format::Script | Format::Package => false,
+            Format::UvLock | Format::Pylock | Format::ScriptLock => true,
+            Format::NpmLock | Format::PnpmLock | Format::YarnLock | Format::BunLock => true,
+        }
     }
 
     fn read_project(&mut self, root: &Path) -> Result<()> {
@@ -277,8 +237,16 @@ impl Manifest {
     }
 
     fn project_label(&self) -> String {
+        if let (Format::Script | Format::ScriptLock, Some(script)) = (self.format, &self.project) {
+            return script.label().to_owned();
+        }
         let directory = self.label.rsplit_once('/').map_or("", |(directory, _)| directory);
         join(directory, if self.package.is_some() { package::FILE } else { "pyproject.toml" })
+    }
+
+    /// What counts of the project, as it is hashed.
+    pub(crate) fn relevant(&self) -> Option<&str> {
+        self.relevant.as_deref()
     }
 
     /// Which versions of the interpreter serve it: `requires-python` of the project or `engines.node`.
@@ -328,12 +296,14 @@ impl Manifest {
     pub fn items(&self) -> Vec<Item> {
         match self.format {
             Format::Requirements => self.closure.items(),
-            Format::UvLock | Format::Pylock => self.closure.sources.iter().flat_map(locked_packages).collect(),
+            Format::UvLock | Format::Pylock | Format::ScriptLock => {
+                self.closure.sources.iter().flat_map(locked_packages).collect()
+            }
             Format::NpmLock => self.closure.sources.iter().flat_map(node_lock::locked_packages).collect(),
             Format::PnpmLock | Format::YarnLock | Format::BunLock | Format::Package => {
                 self.package.as_ref().map(Package::items).unwrap_or_default()
             }
-            Format::Pyproject => {
+            Format::Pyproject | Format::Script => {
                 let project = self.project.as_ref();
                 project.and_then(|p| p.requirements(&self.extras, &self.groups).ok()).unwrap_or_default()
             }

@@ -1,25 +1,17 @@
-//! Which plugin this is, where its data is, and which environments it needs.
+//! Which plugin this is, and where its data is.
 //!
 //! Everything that every door begins with is read here, once: the configuration, the host's own files,
 //! the manifests.
 
-use crate::config::{self, Config, Settings};
+use crate::config::{self, Config};
+use crate::environments::{self, Environment};
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::manifest::{self, Manifest};
-use crate::node_manifest;
 use crate::output::harmless;
-use crate::package;
-use crate::project::{Project, join};
+use crate::project::Project;
 use crate::runtime::Runtime;
 use crate::server::{self, Server, read_json};
-use std::path::{Component, Path, PathBuf};
-
-/// Name of the environment of the plugin's own directory.
-pub const MAIN: &str = "main";
-
-/// The same for its JavaScript.
-pub const NODE: &str = "node";
+use std::path::{Path, PathBuf};
 
 /// Who names the data directory when no flag and no host does.
 pub const OWN_DATA: &str = "the user's data directory";
@@ -43,43 +35,6 @@ pub struct Place {
     pub data_from: String,
     /// Values that were there and could not be used.
     pub skipped: Vec<String>,
-}
-
-/// One environment: a name, and what says what belongs into it.
-#[derive(Debug)]
-pub struct Environment {
-    /// Name of its state directory.
-    pub name: String,
-    /// Directory of its manifest in the plugin; empty for the plugin's own.
-    pub directory: String,
-    /// The author's settings.
-    pub settings: Settings,
-    /// Its manifest, or why it cannot be read.
-    pub manifest: Result<Manifest>,
-}
-
-impl Environment {
-    /// Whether `[project.scripts]` of its project or `bin` of its package names a command.
-    fn has_script(&self, command: &str) -> bool {
-        let manifest = self.manifest.as_ref().ok();
-        manifest.and_then(Manifest::project).is_some_and(|project| project.script(command).is_some())
-            || manifest.and_then(Manifest::package).is_some_and(|package| package.bin(command).is_some())
-    }
-
-    fn suggests(&self, command: &str) -> bool {
-        let package = self.manifest.as_ref().ok().and_then(Manifest::package);
-        package.is_some_and(|package| package.suggests(command))
-    }
-
-    /// What runs in it.
-    fn runtime(&self) -> Option<Runtime> {
-        self.manifest.as_ref().ok().map(|manifest| manifest.format.runtime())
-    }
-
-    /// Whether nothing has to be installed, since the host has done so.
-    pub fn is_provided(&self) -> bool {
-        self.manifest.as_ref().is_ok_and(|manifest| manifest.is_provided)
-    }
 }
 
 /// A plugin as it is now.
@@ -200,7 +155,7 @@ impl Plugin {
         let file = fs::read_optional(&root.join(config::FILE));
         let file = file.map_err(|error| Error { kind: Kind::ConfigInvalid, ..error })?;
         let config = Config::read(file.as_deref(), project.get().and_then(|p| p.plugdeps()))?;
-        let environments = environments(root, &config, &servers, project);
+        let environments = environments::all(root, &config, &servers, project);
         if described.is_none() && servers.is_empty() && environments.is_empty() {
             return Err(not_a_plugin(root));
         }
@@ -216,7 +171,7 @@ impl Plugin {
     }
 
     /// The environment that a command is to run in: the named one, or the one whose manifest is nearest
-    /// above a file of the plugin that the command mentions, or whose project has such a script, or the first.
+    /// above a file of the plugin that the command mentions (or is that file), or whose project has such a script, or the first.
     ///
     /// # Errors
     /// There is none of that name.
@@ -231,7 +186,9 @@ impl Plugin {
         }
         let files = words.iter().filter_map(|word| Path::new(word).strip_prefix(&self.place.root).ok());
         let runtime = Runtime::of_command(words);
-        let nearest = files.filter_map(|file| self.nearest_above(file, runtime)).next();
+        let own = |file| self.environments.iter().find(|environment| environment.is_of(file));
+        let above = |file| self.nearest_above(file, runtime);
+        let nearest = files.clone().find_map(own).or_else(|| files.clone().find_map(above));
         let command = words.first().and_then(|word| word.to_str()).unwrap_or_default();
         let all = || self.environments.iter();
         let named = || all().find(|one| one.has_script(command)).or_else(|| all().find(|one| one.suggests(command)));
@@ -241,7 +198,8 @@ impl Plugin {
 
     fn nearest_above(&self, file: &Path, runtime: Option<Runtime>) -> Option<&Environment> {
         let above = self.environments.iter().filter(|e| file.starts_with(&e.directory) || e.directory.is_empty());
-        above.max_by_key(|e| (runtime.is_none() || e.runtime() == runtime, e.directory.len()))
+        // Of several in one directory the first.
+        above.rev().max_by_key(|e| (runtime.is_none() || e.runtime() == runtime, e.directory.len()))
     }
 }
 
@@ -253,98 +211,4 @@ fn not_a_plugin(root: &Path) -> Error {
         "there is no such directory"
     };
     error.because(cause).hint("name the plugin's directory with `--root`")
-}
-
-fn environments(root: &Path, config: &Config, servers: &[Server], project: Project) -> Vec<Environment> {
-    if !config.environments.is_empty() {
-        let named = config.environments.iter();
-        return named.filter_map(|(name, settings)| named_environment(root, name, settings)).collect();
-    }
-    let settings = config.main.clone();
-    let directory = settings.directory.clone().unwrap_or_default();
-    let own = if directory.is_empty() { Ok(project) } else { Project::look(root, &directory) };
-    let mut found = Vec::new();
-    add_environments(root, &directory, &settings, own, &mut found);
-    // What a container is shown of the plugin runs with the container's packages.
-    for server in servers.iter().filter(|server| server.container().is_none()) {
-        if let Some(script) = server.words.iter().find_map(|word| script_directory(word)) {
-            add_beside_script(root, &script, &settings, &mut found);
-        }
-    }
-    found
-}
-
-/// Adds the environments of a directory: one for its Python, one for its JavaScript; says whether there is any.
-fn add_environments(
-    root: &Path,
-    directory: &str,
-    settings: &Settings,
-    project: Result<Project>,
-    found: &mut Vec<Environment>,
-) -> bool {
-    let before = found.len();
-    let python = project.and_then(|project| manifest::read(root, directory, settings, project));
-    let python = if is_package(settings) { Ok(None) } else { python };
-    let node = if settings.manifest.is_none() || is_package(settings) {
-        node_manifest::read(root, directory, settings)
-    } else {
-        Ok(None)
-    };
-    for (manifest, usual) in [(python, MAIN), (node, NODE)] {
-        let Some(manifest) = manifest.transpose() else { continue };
-        // That of the plugin's own directory has its name also where the configuration says which one that is.
-        let is_own = directory == settings.directory.as_deref().unwrap_or_default();
-        let name = if is_own { usual.to_owned() } else { name_of(directory, usual, found) };
-        found.push(Environment { name, directory: directory.to_owned(), settings: settings.clone(), manifest });
-    }
-    found.len() > before
-}
-
-fn is_package(settings: &Settings) -> bool {
-    settings.manifest.as_deref() == Some(package::FILE)
-}
-
-fn named_environment(root: &Path, name: &str, settings: &Settings) -> Option<Environment> {
-    let directory = settings.directory.clone().unwrap_or_default();
-    let mut found = Vec::new();
-    add_environments(root, &directory, settings, Project::look(root, &directory), &mut found);
-    let missing = || {
-        let error = Error::new(Kind::ManifestInvalid, format!("find a manifest in `{}`", join(&directory, ".")));
-        error.because(format!("the configuration names it for the environment `{name}`"))
-    };
-    let manifest = found.into_iter().next().map_or_else(|| Err(missing()), |environment| environment.manifest);
-    Some(Environment { name: name.into(), directory, settings: settings.clone(), manifest })
-}
-
-/// The directory in the plugin of a script that a server's command names.
-fn script_directory(word: &str) -> Option<String> {
-    let names = ["${CLAUDE_PLUGIN_ROOT}/", "${PLUGIN_ROOT}/", "./"];
-    let path = names.iter().find_map(|name| word.strip_prefix(name))?;
-    let (directory, file) = path.rsplit_once('/')?;
-    let plain = Path::new(directory).components().all(|c| matches!(c, Component::Normal(_)));
-    (plain && file.contains('.')).then(|| directory.to_owned())
-}
-
-/// Adds the environments of the nearest directory at or above a script that has some, short of the plugin's own.
-fn add_beside_script(root: &Path, script: &str, settings: &Settings, found: &mut Vec<Environment>) {
-    let settings = Settings { directory: None, manifest: None, ..settings.clone() };
-    let mut directory = script;
-    while !directory.is_empty() {
-        let known = found.iter().any(|e| e.directory == directory);
-        if known || add_environments(root, directory, &settings, Project::look(root, directory), found) {
-            return;
-        }
-        directory = directory.rsplit_once('/').map_or("", |(above, _)| above);
-    }
-}
-
-/// A name that is safe as a directory's and nobody else's.
-fn name_of(directory: &str, usual: &str, found: &[Environment]) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-    let base: String = directory.chars().map(safe).take(35).collect();
-    let base = if usual == NODE { format!("{base}-{NODE}") } else { base };
-    let is_usual = |name: &String| name == MAIN || name == NODE || name.starts_with('-');
-    let taken = |name: &String| is_usual(name) || found.iter().any(|e| e.name == *name);
-    let numbered = (2..).map(|n| format!("e{n}-{base}"));
-    std::iter::once(base.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(base)
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 /// A `pyproject.toml` that was looked at, once, whatever it is then used for.
 #[derive(Debug)]
 pub struct Project {
-    pub(crate) label: String,
+    label: String,
     pub(crate) parsed: Option<Result<Pyproject>>,
 }
 

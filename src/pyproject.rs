@@ -6,9 +6,10 @@
 
 use crate::credentials::redact;
 use crate::dependencies::{Dependencies, Entry};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::requirement_line::depends_on_place;
 use crate::requirements::Item;
+use crate::script_block::{self, Block};
 use crate::toml_section::{Section, strings};
 use crate::toml_value::Table;
 use crate::{toml_text, uv_settings};
@@ -49,8 +50,11 @@ impl Pyproject {
     /// `ManifestInvalid`, when it is no TOML, or one of the keys read here is not of the type that its specification
     /// gives it; the key is named.
     pub fn parse(label: &str, bytes: &[u8]) -> Result<Pyproject> {
-        let table = toml_text::parse(label, bytes, Kind::ManifestInvalid)?;
-        let root = Section::whole(label, &table);
+        Self::of_table(label, bytes, &toml_text::parse(label, bytes, Kind::ManifestInvalid)?)
+    }
+
+    fn of_table(label: &str, bytes: &[u8], table: &Table) -> Result<Pyproject> {
+        let root = Section::whole(label, table);
         let (project, tool) = (root.section("project")?, root.section("tool")?);
         let name = project.string("name")?;
         Ok(Self {
@@ -67,6 +71,34 @@ impl Pyproject {
             uv: tool.section("uv")?.table.cloned().unwrap_or_default(),
             plugdeps: tool.section("plugdeps")?.table.cloned(),
         })
+    }
+
+    /// Reads the block of a script as the project that it amounts to; and which of its keys mean nothing there.
+    ///
+    /// # Errors
+    /// As [`Pyproject::parse`], with the line in the script.
+    pub fn of_script(label: &str, block: &Block) -> Result<(Pyproject, Vec<String>)> {
+        let text = as_project(block, "");
+        let mut table = toml_text::parse(label, &text, Kind::ManifestInvalid).map_err(|error| {
+            // Once more as it stands behind its `# `, for the column.
+            toml_text::parse(label, &as_project(block, "  "), Kind::ManifestInvalid).err().unwrap_or(error)
+        })?;
+        let mut unknown = table.keep(&["project", "tool"]);
+        let project = table.get_table_mut("project");
+        unknown.extend(project.map_or(Vec::new(), |project| project.keep(&["dependencies", "requires-python"])));
+        let project = Self::of_table(label, &text, &table).map_err(|error| in_block(error, block.line))?;
+        Ok((project, unknown))
+    }
+
+    /// The script with this block, and nothing else in it.
+    pub fn as_script(&self) -> Vec<u8> {
+        let block = self.text.splitn(2, |&byte| byte == b']').nth(1).unwrap_or_default();
+        script_block::script_of(block.strip_prefix(b"\n").unwrap_or(block))
+    }
+
+    /// Whether `[tool.uv]` says anything.
+    pub fn speaks_to_uv(&self) -> bool {
+        !self.uv.is_empty()
     }
 
     /// The bytes that it was read from.
@@ -183,6 +215,23 @@ impl Pyproject {
     pub fn requirement_lines(&self, extras: &[String], groups: &[String]) -> Result<Vec<String>> {
         Ok(self.dependencies.chosen(extras, groups)?.iter().map(Entry::line).collect())
     }
+}
+
+/// The block as a `pyproject.toml`, each line where it stands in the script.
+fn as_project(block: &Block, indent: &str) -> Vec<u8> {
+    let mut text = vec![b'\n'; block.line - 1];
+    text.extend_from_slice(b"[project]\n");
+    for line in block.toml.split_inclusive(|&byte| byte == b'\n') {
+        text.extend_from_slice(indent.as_bytes());
+        text.extend_from_slice(line);
+    }
+    text
+}
+
+/// A key of a wrong type, by the name that it has in a block.
+fn in_block(mut error: Error, line: usize) -> Error {
+    error.causes.iter_mut().for_each(|cause| *cause = cause.replace("`project.", "`"));
+    error.because(format!("it stands in the `script` block of line {line}"))
 }
 
 /// `[tool.setuptools.dynamic] dependencies = { file = … }`, one path or several.

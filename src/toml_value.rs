@@ -47,6 +47,20 @@ impl Table {
         self.0.get(at).map(|(_, value)| value)
     }
 
+    /// The table that the key holds.
+    pub fn get_table_mut(&mut self, key: &str) -> Option<&mut Table> {
+        let at = self.0.binary_search_by(|(known, _)| known.as_str().cmp(key)).ok()?;
+        if let Some((_, Value::Table(table))) = self.0.get_mut(at) { Some(table) } else { None }
+    }
+
+    /// Takes every other key away; says which there were.
+    pub fn keep(&mut self, keys: &[&str]) -> Vec<String> {
+        let (kept, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.0).into_iter().partition(|(key, _)| keys.contains(&key.as_str()));
+        self.0 = kept;
+        others.into_iter().map(|(key, _)| key).collect()
+    }
+
     /// The keys, each with what it holds.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))

@@ -20,6 +20,7 @@ commands
   check, --check         look, explain, change nothing
   env                    print the environment's variables
   prune                  remove what nothing uses
+  lock [--check]         for authors: write a lock of the requirements, or say whether it is up to date
   snapshot [-- CMD…]     for authors: write down what the servers announce, to be shown while packages install
 
 flags
@@ -34,7 +35,7 @@ flags
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
 ";
 
-const COMMANDS: [&str; 7] = ["session-start", "run", "sync", "check", "env", "prune", "snapshot"];
+const COMMANDS: [&str; 8] = ["session-start", "run", "sync", "check", "env", "prune", "lock", "snapshot"];
 const FLAGS: [&str; 9] =
     ["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
 
@@ -53,6 +54,8 @@ pub enum Command {
     Env,
     /// Sweep.
     Prune,
+    /// Write a lock.
+    Lock,
     /// Write down what servers announce.
     Snapshot,
     /// `--help`.
@@ -70,7 +73,10 @@ const OWN_FLAGS: [(&str, &[Command]); 4] = [
     ("--json", &[Command::Check]),
     ("--format", &[Command::Env]),
     ("--rebuild", &[Command::Sync]),
-    ("--environment", &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Snapshot, Command::Build]),
+    (
+        "--environment",
+        &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Lock, Command::Snapshot, Command::Build],
+    ),
 ];
 
 /// What was typed.
@@ -90,6 +96,8 @@ pub struct Typed {
     pub json: bool,
     /// `--rebuild`.
     pub rebuild: bool,
+    /// `--check` of `lock`.
+    pub check: bool,
     /// What stands behind the command.
     pub words: Vec<OsString>,
     own_flags: Vec<&'static str>,
@@ -159,6 +167,7 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "format" => typed.format = Format::parse(&value()?.to_string_lossy())?,
         "json" => typed.json = true,
         "rebuild" => typed.rebuild = true,
+        "check" if typed.command == Some(Command::Lock) => typed.check = true,
         "check" => typed.command = Some(Command::Check),
         "help" => typed.command = Some(Command::Help),
         "version" => typed.command = Some(Command::Version),
@@ -176,6 +185,7 @@ fn command(word: &OsString) -> Result<Command> {
         "check" => Command::Check,
         "env" => Command::Env,
         "prune" => Command::Prune,
+        "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,

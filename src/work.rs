@@ -2,13 +2,15 @@
 
 use crate::backend::{self, Need};
 use crate::backoff;
+use crate::environments::{Environment, MAIN, NODE};
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
 use crate::fs::{self, Validator};
 use crate::generation::BaseInterpreter;
 use crate::interpreter::{self, Wish};
 use crate::manifest::Manifest;
-use crate::plugin::{Environment, MAIN, NODE, Plugin, data_inside};
+use crate::plugin::{Plugin, data_inside};
+use crate::provenance;
 use crate::reason::{InterpreterState, Reason, misfit};
 use crate::store::{Failure, Sealed, Store};
 use crate::trust;
@@ -144,8 +146,10 @@ impl<'a> Work<'a> {
 
     /// What was seen and is not used as it stands, in words.
     pub fn notes(&self) -> Vec<String> {
-        let remarks = backend::handover::remarks(&self.plugin.place.root, self.manifest);
-        self.manifest.notes.iter().cloned().chain(remarks).collect()
+        let root = &self.plugin.place.root;
+        let remarks = backend::handover::remarks(root, self.manifest);
+        let stale = provenance::note(root, self.environment);
+        self.manifest.notes.iter().cloned().chain(remarks).chain(stale).collect()
     }
 
     /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.

@@ -11,6 +11,7 @@ use crate::fs;
 use crate::generation::Generation;
 use crate::manifest::{Format, Manifest};
 use crate::project::join;
+use crate::pyproject::Pyproject;
 use crate::requirement_line::shown;
 use crate::requirements::{Raw, Source, each_raw_line};
 use std::fmt::Write as _;
@@ -23,10 +24,10 @@ use std::path::{Path, PathBuf};
 pub fn write(need: &Need<'_>, generation: &Generation) -> Result<Vec<PathBuf>> {
     let manifest = need.manifest;
     let directory = generation.scratch().join("manifests");
-    if manifest.format == Format::Pyproject {
-        let project = manifest.project();
-        let lines = project.map_or(Ok(Vec::new()), |p| p.requirement_lines(&manifest.extras, &manifest.groups))?;
-        return write_file(&directory, "pyproject.txt", &lines.join("\n")).map(|file| vec![file]);
+    if let (Format::Pyproject | Format::Script, Some(project)) = (manifest.format, manifest.project()) {
+        let lines = project.requirement_lines(&manifest.extras, &manifest.groups)?.join("\n");
+        let source = Source { label: manifest.label.clone(), bytes: lines.into_bytes() };
+        return write_file(&directory, "project.txt", &rewritten(need.root, manifest, &source)?).map(|file| vec![file]);
     }
     for source in manifest.sources() {
         write_file(&directory, &source.label, &rewritten(need.root, manifest, source)?)?;
@@ -61,9 +62,30 @@ pub fn project(need: &Need<'_>, generation: &Generation) -> Result<PathBuf> {
     Ok(copy)
 }
 
+/// The script to show to uv: a copy of what it says of itself, and of its lock. Where it speaks of places relative to
+/// itself, it is the plugin's own script.
+///
+/// # Errors
+/// As [`project`].
+pub fn script(need: &Need<'_>, generation: &Generation) -> Result<PathBuf> {
+    let project = need.manifest.project();
+    let own = need.root.join(project.map_or(need.manifest.label.as_str(), Pyproject::label));
+    let Some(project) = project.filter(|project| !project.needs_its_place()) else {
+        return no_source_directories(need, own.parent().unwrap_or(need.root)).map(|()| own);
+    };
+    let copy = generation.scratch().join("script");
+    fs::create_directory(&copy)?;
+    let script = copy.join(own.file_name().unwrap_or_default());
+    fs::write(&script, &project.as_script())?;
+    if let [lock] = need.manifest.sources() {
+        fs::write(&copy.join(Path::new(&lock.label).file_name().unwrap_or_default()), &lock.bytes)?;
+    }
+    Ok(script)
+}
+
 /// uv would build a source directory where it stands, and the plugin's directory is never written.
 fn no_source_directories(need: &Need<'_>, own: &Path) -> Result<()> {
-    let paths = need.manifest.project().map(crate::pyproject::Pyproject::source_paths).unwrap_or_default();
+    let paths = need.manifest.project().map(Pyproject::source_paths).unwrap_or_default();
     match paths.iter().find(|path| fs::is_directory(&own.join(path))) {
         Some(path) => Err(source_directory(format!("install `{path}` of `[tool.uv.sources]`"))),
         None => Ok(()),
@@ -138,9 +160,16 @@ fn told(root: &Path, manifest: &Manifest, source: &Source, line: &Raw<'_>) -> Re
         Local::File(path) => Ok(text.replacen(place, &file_url(&path), 1)),
         Local::Elsewhere => Ok(text),
         Local::Directory => {
-            Err(source_directory(format!("install `{}` in `{}` line {}", line.text, source.label, line.number)))
+            let number = number(manifest, line);
+            Err(source_directory(format!("install `{}` in `{}` line {number}", line.text, source.label)))
         }
     }
+}
+
+/// The line of the manifest in which a line of what is handed over stands: of a project that is another one.
+fn number(manifest: &Manifest, line: &Raw<'_>) -> usize {
+    let items = if manifest.format == Format::Requirements { Vec::new() } else { manifest.items() };
+    items.into_iter().find(|item| item.text == shown(line.text)).map_or(line.number, |item| item.line)
 }
 
 /// What a place in the file system turns out to be.
@@ -180,7 +209,7 @@ fn beside(root: &Path, source: &Source, place: &str) -> PathBuf {
 }
 
 /// The one way to write a path that every installer reads whatever is in it.
-fn file_url(path: &Path) -> String {
+pub(super) fn file_url(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
     let mut url = String::from(if text.starts_with('/') { "file://" } else { "file:///" });
     for byte in text.bytes() {

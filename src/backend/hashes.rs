@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::lockfile;
 use crate::manifest::{Format, Manifest};
 use crate::node_lock;
+use crate::pyproject::Pyproject;
 use crate::requirement_line::Line;
 use crate::requirements::Item;
 use std::collections::BTreeSet;
@@ -26,20 +27,20 @@ pub fn demand(root: &Path, manifest: &Manifest) -> Result<()> {
 
 /// Whether something is installed of which nothing says what it must contain.
 pub fn is_open(root: &Path, manifest: &Manifest) -> bool {
-    !manifest.require_hashes
-        && matches!(manifest.format, Format::Requirements | Format::Pyproject)
-        && !missing(root, manifest).is_empty()
+    !manifest.require_hashes && !manifest.is_lock() && !missing(root, manifest).is_empty()
 }
 
 /// What has no hash, each with its place.
 fn missing(root: &Path, manifest: &Manifest) -> Vec<String> {
     match manifest.format {
         Format::Requirements => requirements(root, manifest),
-        Format::Pyproject => {
-            let items = manifest.items().into_iter().filter(|item| !Line::parse(&item.text).has_hash());
+        Format::Pyproject | Format::Script => {
+            // uv, which reads the script itself then, would not demand the hash of what a package needs.
+            let by_uv = || manifest.format == Format::Script && manifest.project().is_some_and(Pyproject::speaks_to_uv);
+            let items = manifest.items().into_iter().filter(|item| !Line::parse(&item.text).has_hash() || by_uv());
             items.map(|item| told(&item, NO_HASH)).collect()
         }
-        Format::UvLock | Format::Pylock => {
+        Format::UvLock | Format::Pylock | Format::ScriptLock => {
             let items = manifest.sources().iter().flat_map(lockfile::unhashed);
             items.map(|item| told(&item, NO_HASH)).collect()
         }
@@ -75,7 +76,8 @@ fn hint(format: Format) -> &'static str {
     match format {
         Format::Requirements => "write it with `uv pip compile --generate-hashes` or `pip-compile --generate-hashes`",
         Format::Pyproject => "ship a lock: `uv lock` writes one with hashes",
-        Format::UvLock | Format::Pylock => "name an archive of an index instead, and lock again",
+        Format::Script => "ship a lock: `uv lock --script` writes one with hashes",
+        Format::UvLock | Format::Pylock | Format::ScriptLock => "name an archive of an index instead, and lock again",
         _ => "ship a lock: `npm install --package-lock-only` writes one with hashes",
     }
 }

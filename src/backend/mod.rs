@@ -9,6 +9,7 @@ pub mod node;
 pub mod node_files;
 pub mod node_manager;
 pub mod pip;
+pub mod resolve;
 pub mod uv;
 
 use crate::config::Installer;
@@ -18,7 +19,7 @@ use crate::fs;
 use crate::generation::{BaseInterpreter, Generation};
 use crate::interpreter::{FOREIGN, Rejection};
 use crate::log::Log;
-use crate::manifest::{Format, Manifest};
+use crate::manifest::Manifest;
 use crate::process::{Job, describe_end};
 use crate::runtime::Runtime;
 use std::fs::File;
@@ -125,8 +126,7 @@ impl Backend {
     /// # Errors
     /// uv cannot be fetched.
     pub fn prepare(self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Self> {
-        fs::create_private_directory(&generation.scratch())?;
-        fs::write(&generation.scratch().join("uv.toml"), b"")?;
+        make_scratch(generation)?;
         match self {
             Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session).map(Backend::Uv),
             Backend::Node(node) => node.prepare(need, generation, session).map(Backend::Node),
@@ -180,10 +180,15 @@ impl Backend {
     }
 }
 
+/// Where installers run: what they find there keeps uv from looking further.
+fn make_scratch(generation: &Generation) -> Result<()> {
+    fs::create_private_directory(&generation.scratch())?;
+    fs::write(&generation.scratch().join("uv.toml"), b"")
+}
+
 /// Where the manifest names no hash, a hash that does not match is the index's own, of a download that went wrong.
 fn reconsider(mut error: Error, manifest: &Manifest) -> Error {
-    let has_hashes =
-        || !matches!(manifest.format, Format::Requirements | Format::Pyproject) || manifest.facts().any_hash;
+    let has_hashes = || manifest.is_lock() || manifest.facts().any_hash;
     if error.class == Some("hash-mismatch") && !has_hashes() {
         error = of_class(error, failure::by_code("damaged-download"));
     }

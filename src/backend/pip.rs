@@ -10,7 +10,6 @@ use crate::fs;
 use crate::gc::unfinished_tool;
 use crate::generation::{Generation, SCRIPTS};
 use crate::interpreter::{self, FOREIGN};
-use crate::manifest::Format;
 use crate::process::Job;
 use crate::runtime::Runtime;
 use crate::version::{Specifiers, Version};
@@ -79,7 +78,7 @@ impl Pip {
     }
 
     /// The interpreter's own pip; else one of another interpreter that can install from outside.
-    fn find(need: &Need<'_>) -> Result<Self, String> {
+    pub(super) fn find(need: &Need<'_>) -> Result<Self, String> {
         let own = Self::of(&need.interpreter.path);
         own.or_else(|reason| {
             let others = interpreter::candidates(Runtime::Python, None).into_iter().filter(|c| c.args.is_empty());
@@ -258,10 +257,7 @@ fn is_since(version: &str, since: &str) -> bool {
 
 fn needs_uv(need: &Need<'_>) -> bool {
     let project = need.manifest.ruling_project();
-    match need.manifest.format {
-        Format::UvLock | Format::Pylock => true,
-        _ => project.is_some_and(crate::pyproject::Pyproject::is_for_uv_alone),
-    }
+    need.manifest.is_lock() || project.is_some_and(crate::pyproject::Pyproject::is_for_uv_alone)
 }
 
 /// The job that makes the environment.

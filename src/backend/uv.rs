@@ -43,7 +43,8 @@ impl Uv {
         &self.program
     }
 
-    fn job(&self, generation: &Generation) -> Job {
+    /// A job of uv, told what the user says of indexes.
+    pub(super) fn job(&self, generation: &Generation) -> Job {
         let job = isolated(&self.program, generation).set("NO_COLOR", "1");
         from_pip_settings().into_iter().fold(job, |job, (name, value)| job.set(name, value))
     }
@@ -61,6 +62,9 @@ impl Uv {
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         match need.manifest.format {
             Format::UvLock => self.sync_lock(need, generation),
+            Format::ScriptLock => self.sync_script(need, generation).map(|job| job.arg("--frozen")),
+            Format::Script if speaks(need) => Ok(limited(self.sync_script(need, generation)?, need.manifest)),
+            Format::Script => self.install_files(self.pip_install(need, generation), need, generation),
             Format::Pyproject if has_sources(need) => self.install_project(need, generation),
             Format::Pylock => {
                 Ok(self.pip_install(need, generation).arg("-r").arg(need.root.join(&need.manifest.label)))
@@ -88,10 +92,15 @@ impl Uv {
         let job = self.job(generation).args(["pip", "install", "--python"]).arg(generation.python());
         let manifest = need.manifest;
         let hashes = if manifest.require_hashes { "--require-hashes" } else { "--verify-hashes" };
-        let newer = manifest.exclude_newer.iter().filter(|_| !is_set("UV_EXCLUDE_NEWER"));
-        let job = job.arg(hashes).args(newer.flat_map(|moment| ["--exclude-newer", moment]));
-        // uv knows this setting as a flag alone.
-        if is_set("PIP_NO_INDEX") { job.arg("--no-index") } else { job }
+        limited(job.arg(hashes), manifest)
+    }
+
+    /// The script itself is named, since its own `[tool.uv]` and its lock count. uv would make an environment for it
+    /// elsewhere; `--active` has it take the one that `VIRTUAL_ENV` names.
+    fn sync_script(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+        let job = self.job(generation).set("VIRTUAL_ENV", generation.prefix());
+        let job = job.args(["sync", "--active", "--script"]).arg(handover::script(need, generation)?);
+        Ok(job.arg("--python").arg(generation.python()))
     }
 
     /// The project's own `[tool.uv]` counts, so the project is named; its code is never installed.
@@ -116,6 +125,18 @@ impl Uv {
         let Manifest { extras, groups, .. } = need.manifest;
         Ok(job.args(extras.iter().flat_map(|e| ["--extra", e])).args(groups.iter().flat_map(|g| ["--group", g])))
     }
+}
+
+/// What of an index must not be taken.
+pub(super) fn limited(job: Job, manifest: &Manifest) -> Job {
+    let newer = manifest.exclude_newer.iter().filter(|_| !is_set("UV_EXCLUDE_NEWER"));
+    let job = job.args(newer.flat_map(|moment| ["--exclude-newer", moment]));
+    // uv knows this setting as a flag alone.
+    if is_set("PIP_NO_INDEX") { job.arg("--no-index") } else { job }
+}
+
+fn speaks(need: &Need<'_>) -> bool {
+    need.manifest.project().is_some_and(Pyproject::speaks_to_uv)
 }
 
 fn has_sources(need: &Need<'_>) -> bool {

@@ -267,6 +267,13 @@ fn a_server_that_ends_before_it_answers_is_an_error_for_its_client() {
 }
 
 #[test]
+fn a_lock_that_is_not_there_is_told() {
+    let plugin = Plugin::new("x").file("requirements.txt", "alpha\n");
+    let causes = ["use `requirements.lock`", "`requirements.txt` has none", "run `plugdeps lock`"];
+    refused(&plugin, plugin.command(["lock", "--check"]), Kind::LockOutdated, &causes);
+}
+
+#[test]
 fn every_kind_is_provoked_here() {
     let here = concat!(include_str!("errors.rs"), include_str!("back_off.rs"));
     for row in KINDS {

@@ -63,8 +63,8 @@ fn every_server_of_every_fixture_is_started_by_plugdeps_from_a_script_or_a_comma
 }
 
 #[test]
-fn only_uv_lock_names_addresses_since_there_they_are_data() {
-    let outside = |path: &PathBuf| path.file_name().is_some_and(|name| name != "uv.lock");
+fn only_locks_of_uv_name_addresses_since_there_they_are_data() {
+    let outside = |path: &PathBuf| path.extension().is_none_or(|ending| ending != "lock");
     for path in files().into_iter().filter(outside) {
         let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
         assert!(!text.contains("://"), "`{}` names an address", path.display());

@@ -26,7 +26,9 @@ mod power_loss;
 mod real_client;
 #[cfg(target_os = "linux")]
 mod real_faults;
+mod relock;
 mod repository;
+mod scripts;
 mod secrets;
 mod supply_chain;
 mod support;

@@ -121,7 +121,7 @@ fn no_file_names_the_host_of_a_package_registry() {
     let hosts = [("pypi", ".org"), ("pythonhosted", ".org"), ("npmjs", ".org"), ("npmjs", ".com"), ("yarnpkg", ".com")];
     let hosts = hosts.map(|(name, ending)| format!("{name}{ending}"));
     for (name, text) in tracked() {
-        let is_data = name == "Cargo.lock" || name.starts_with("fixtures/") && name.ends_with("uv.lock");
+        let is_data = name == "Cargo.lock" || name.starts_with("fixtures/") && name.ends_with(".lock");
         let found = hosts.iter().find(|host| !is_data && text.contains(host.as_str()));
         assert!(found.is_none(), "`{name}` names {found:?}");
     }

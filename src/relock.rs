@@ -1,0 +1,232 @@
+//! `lock`: writes down, with hashes and for every platform, what a plugin's requirements resolve to, for the author to
+//! ship.
+
+use crate::backend::{self, Session};
+use crate::credentials::Known;
+use crate::environments::Environment;
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::generation::{BaseInterpreter, Generation};
+use crate::interpreter;
+use crate::lock::{self, Attempt};
+use crate::log::Log;
+use crate::manifest::{Format, Manifest};
+use crate::output;
+use crate::plugin::Plugin;
+use crate::project::join;
+use crate::provenance::{self, Provenance};
+use crate::runtime::Runtime;
+use crate::script_manifest::split;
+use crate::work::Work;
+use std::collections::BTreeSet;
+use std::path::{Component, Path};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Locks one environment, or with `check` only says whether its lock is up to date.
+///
+/// # Errors
+/// The lock is out of date or not there, for `check`; otherwise it cannot be made or written.
+pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<()> {
+    let root = &plugin.place.root;
+    let Some((source, old)) = provenance::source(root, environment)? else {
+        let label = environment.manifest.as_ref().map(|manifest| manifest.label.clone()).unwrap_or_default();
+        output::note(&format!("environment {}: `{label}` is a lock that something else wrote", environment.name));
+        return Ok(());
+    };
+    let target = target(&source);
+    let provenance = Provenance::of(&source);
+    if check {
+        return match old {
+            Some(old) if old == provenance => told(environment, &target, "is up to date"),
+            Some(_) => Err(outdated(&target, &format!("`{}` is no longer what it was", source.label))),
+            None => Err(outdated(&target, &format!("`{}` has none", source.label))),
+        };
+    }
+    refuse_copy(root)?;
+    let path = root.join(&target);
+    let known = fs::read_optional(&path)?;
+    if known.as_ref().is_some_and(|lock| Provenance::read(lock).is_none()) {
+        let error = Error::new(Kind::Usage, format!("write `{target}`")).because("something else wrote the one there");
+        return Err(error.hint("remove it first"));
+    }
+    let text =
+        provenance.line() + &Making { plugin, environment, source: &source }.resolve(known.as_deref().map(rest))?;
+    if known.as_deref() == Some(text.as_bytes()) {
+        return told(environment, &target, "stays as it is");
+    }
+    write(&path, &text)?;
+    told(environment, &target, "is written: ship it with the plugin")?;
+    indexes(&text).iter().for_each(|index| output::note(&format!("`{target}` has installers fetch from `{index}`")));
+    if let Some(name) = environment.settings.manifest.as_deref().filter(|name| unread(name, &target)) {
+        output::note(&format!("the configuration names `{name}`: write `manifest = \"{}\"`", split(&target).1));
+    }
+    Ok(())
+}
+
+fn told(environment: &Environment, target: &str, what: &str) -> Result<()> {
+    output::note(&format!("environment {}: `{target}` {what}", environment.name));
+    Ok(())
+}
+
+fn outdated(target: &str, cause: &str) -> Error {
+    let error = Error::new(Kind::LockOutdated, format!("use `{target}`"));
+    error.because(cause).hint("run `plugdeps lock` and ship what it writes")
+}
+
+/// Whether a lock is not looked for, since the configuration names something else.
+fn unread(name: &str, target: &str) -> bool {
+    let lock = split(target).1;
+    name != lock && format!("{name}.lock") != lock
+}
+
+/// What is written for a manifest: uv's own lock where only uv can follow it, and what every installer reads elsewhere.
+fn target(source: &Manifest) -> String {
+    let (directory, name) = split(&source.label);
+    let by_uv = source.ruling_project().is_some_and(crate::pyproject::Pyproject::is_for_uv_alone);
+    let name = match source.format {
+        Format::Script | Format::ScriptLock => format!("{name}.lock"),
+        _ if by_uv => "uv.lock".to_owned(),
+        _ if name == "pyproject.toml" => "requirements.lock".to_owned(),
+        _ => format!("{}.lock", name.strip_suffix(".txt").unwrap_or(name)),
+    };
+    join(directory, &name)
+}
+
+/// A host replaces its copy of a plugin at the next update, and what was written there is gone.
+fn refuse_copy(root: &Path) -> Result<()> {
+    let names = [".claude", "plugins", "cache"].map(|name| Component::Normal(name.as_ref()));
+    let parts: Vec<Component<'_>> = root.components().collect();
+    if !parts.windows(names.len()).any(|part| part == names) {
+        return Ok(());
+    }
+    let error = Error::new(Kind::Usage, format!("write a lock into `{}`", root.display()));
+    let error = error.because("it is the host's copy of the plugin, which the next update replaces");
+    Err(error.hint("name the directory in which you write the plugin with `--root`"))
+}
+
+/// The indexes that a lock of uv names: whoever installs from it must reach them, whatever indexes they have themselves.
+fn indexes(lock: &str) -> BTreeSet<&str> {
+    let names = lock.split("registry = \"").skip(1);
+    names.filter_map(|rest| rest.split('"').next()).collect()
+}
+
+/// A lock without its first line.
+fn rest(lock: &[u8]) -> &[u8] {
+    let end = lock.iter().position(|&byte| byte == b'\n').map_or(lock.len(), |end| end + 1);
+    lock.get(end..).unwrap_or_default()
+}
+
+/// Whole, or not at all.
+fn write(path: &Path, text: &str) -> Result<()> {
+    let mut staged = path.as_os_str().to_owned();
+    staged.push(".new");
+    fs::write(Path::new(&staged), text.as_bytes())?;
+    fs::rename(Path::new(&staged), path)
+}
+
+struct Making<'a> {
+    plugin: &'a Plugin,
+    environment: &'a Environment,
+    source: &'a Manifest,
+}
+
+impl Making<'_> {
+    /// What the requirements resolve to, but for the first line. What is locked already stays as long as it fits.
+    fn resolve(&self, known: Option<&[u8]>) -> Result<String> {
+        let work = Work::new(self.plugin, self.environment)?;
+        let wish = interpreter::Wish {
+            runtime: Runtime::Python,
+            requires: self.source.requires(),
+            named: self.source.wanted(),
+        };
+        let interpreter = interpreter::choose(&wish)?.interpreter;
+        work.check_place()?;
+        work.store.create()?;
+        let generation = work.store.stage()?;
+        let resolved = self.resolve_in(&work, &interpreter, &generation, known);
+        let discarded = fs::discard_tree(generation.directory());
+        let text = resolved?;
+        discarded?;
+        self.keeps_secrets(&text)?;
+        self.tell_python(&interpreter);
+        Ok(text)
+    }
+
+    fn resolve_in(
+        &self,
+        work: &Work<'_>,
+        interpreter: &BaseInterpreter,
+        generation: &Generation,
+        known: Option<&[u8]>,
+    ) -> Result<String> {
+        // A sweep takes what nobody leases.
+        let lease = match lock::try_shared(&generation.lease_path()) {
+            Some(Attempt::Held(lock)) => Some(Arc::new(lock.into_file())),
+            _ => None,
+        };
+        let mut log = Log::create(&work.store.logs(), true)?;
+        log.hide(self.source.texts().iter().map(AsRef::as_ref));
+        let deadline = Instant::now() + Duration::from_secs(self.plugin.config.deadline);
+        let mut session = Session { log: &mut log, deadline, lease, hollow: false };
+        let need = backend::Need { manifest: self.source, ..work.need(interpreter) };
+        backend::resolve::resolve(&need, generation, &mut session, known)
+    }
+
+    /// A login that the author wrote down would be shipped once more.
+    fn keeps_secrets(&self, text: &str) -> Result<()> {
+        let mut secrets = Known::in_environment();
+        self.source.texts().iter().for_each(|text| secrets.learn_from(text));
+        let tells = |line: &&str| {
+            let line = without_variables(line);
+            secrets.redact(&line) != line
+        };
+        let Some(line) = text.lines().find(tells) else { return Ok(()) };
+        let error = Error::new(Kind::ManifestInvalid, format!("write `{}`", target(self.source)));
+        let error = error.because(format!("a login would stand in it: `{}`", secrets.redact(line)));
+        Err(error.hint(
+            "write variables in its place (`https://${USER}:${TOKEN}@…`), or put it where installers look for logins",
+        ))
+    }
+
+    fn tell_python(&self, interpreter: &BaseInterpreter) {
+        if self.source.requires().is_none() && self.source.wanted().is_none() {
+            let version = &interpreter.identity.version;
+            output::note(&format!(
+                "`{}` is for Python {version} and later, since nothing says `requires-python`",
+                target(self.source)
+            ));
+        }
+    }
+}
+
+/// The line without logins that are variables: they are no secret, and are what is to be written.
+fn without_variables(line: &str) -> String {
+    // Of a repository the revision stands there.
+    let line =
+        if line.contains("git = \"") || line.contains("git+") { line.replace('?', "#") } else { line.to_owned() };
+    let is_variable = |part: &str| part.starts_with("${") && part.ends_with('}');
+    let parts = line.split("://").map(|part| match part.split_once('@') {
+        Some((login, rest)) if login.split(':').all(is_variable) => rest,
+        _ => part,
+    });
+    parts.collect::<Vec<_>>().join("://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::redact;
+
+    #[test]
+    fn a_login_of_variables_is_no_secret_and_every_other_is() {
+        for line in ["a @ https://${U}:${P}@h/a.whl", "--index-url https://${T}@h/s", "six==1"] {
+            let line = without_variables(line);
+            assert_eq!(redact(&line), line);
+        }
+        for line in ["a @ https://me:${P}@h/a.whl", "-i https://${T}:x@h/s", "-i https://h/s?t=1"] {
+            let line = without_variables(line);
+            assert_ne!(redact(&line), line);
+        }
+    }
+}
