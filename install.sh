@@ -99,7 +99,8 @@ choose_library() {
 # Sets `built` to the program's path. Flags from the environment would replace those of `.cargo/config.toml`.
 build() {
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
-    set -- --release --locked --bin plugdeps --target "$target" --target-dir "${CARGO_TARGET_DIR:-target}/install"
+    # A plugin's users need none of the commands for its author.
+    set -- --release --locked --no-default-features --bin plugdeps --target "$target" --target-dir "${CARGO_TARGET_DIR:-target}/install"
     # shellcheck disable=SC2086 # two options, or none
     cargo build "$@" $library --config "$(rustflags)" >&2 ||
         die 5 "cannot build \`plugdeps\` in \`$source\` for \`$target\`: cargo's own words are above"

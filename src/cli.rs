@@ -1,8 +1,9 @@
 //! The doors: what each command does with a plugin.
 
+use crate::author;
 use crate::build;
-use crate::capture;
 use crate::check;
+use crate::each::{chosen, each};
 use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::export;
@@ -14,7 +15,6 @@ use crate::output;
 use crate::page::{self, Paint};
 use crate::plugin::{Plugin, locate};
 use crate::provision::{self, Door};
-use crate::relock;
 use crate::report;
 use crate::run;
 use crate::store::Store;
@@ -49,11 +49,8 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Sync => sync(&Plugin::load(place()?)?, &typed)?,
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
-        Command::Lock => lock(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
-        Command::Snapshot => {
-            capture::capture(&Plugin::load(place()?)?, typed.environment.as_deref(), &typed.words)?;
-        }
+        Command::Lock | Command::Snapshot => author::obey(&Plugin::load(place()?)?, command, &typed)?,
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }
@@ -67,37 +64,9 @@ fn run_command(plugin: &Plugin, typed: Typed) -> Result<u8> {
     run::run(plugin, typed.environment.as_deref(), typed.words)
 }
 
-fn chosen<'a>(plugin: &'a Plugin, typed: &Typed) -> Result<Vec<&'a Environment>> {
-    match &typed.environment {
-        Some(name) => Ok(plugin.environment_for(Some(name), &[])?.into_iter().collect()),
-        None => Ok(plugin.environments.iter().collect()),
-    }
-}
-
 fn sync(plugin: &Plugin, typed: &Typed) -> Result<()> {
     let door = Door { patience: whole_build(&plugin.config), by_hand: true, settles: true, rebuild: typed.rebuild };
-    each(plugin, typed, |environment| sync_one(plugin, environment, &door))
-}
-
-fn lock(plugin: &Plugin, typed: &Typed) -> Result<()> {
-    each(plugin, typed, |environment| relock::lock(plugin, environment, typed.check))
-}
-
-/// Does it for each environment chosen.
-fn each(plugin: &Plugin, typed: &Typed, act: impl Fn(&Environment) -> Result<()>) -> Result<()> {
-    let environments = chosen(plugin, typed)?;
-    if environments.is_empty() {
-        output::note(&format!("{} has no manifest, so there is nothing to install", plugin.name));
-    }
-    let mut failed = None;
-    for environment in environments {
-        if let Err(error) = act(environment) {
-            let error = error.because(format!("in the environment `{}`", environment.name));
-            // One that fails does not keep the others from their packages.
-            failed.replace(error).iter().for_each(output::error);
-        }
-    }
-    failed.map_or(Ok(()), Err)
+    each(plugin, typed, &|environment| sync_one(plugin, environment, &door))
 }
 
 fn sync_one(plugin: &Plugin, environment: &Environment, door: &Door) -> Result<()> {

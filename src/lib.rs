@@ -95,6 +95,14 @@ pub mod mcp;
 pub mod run;
 pub mod hook;
 pub mod typed;
+pub mod each;
+#[cfg(feature = "author")]
 pub mod capture;
+#[cfg(feature = "author")]
 pub mod relock;
+#[cfg(feature = "author")]
+pub mod author;
+#[cfg(not(feature = "author"))]
+#[path = "author_absent.rs"]
+pub mod author;
 pub mod cli;

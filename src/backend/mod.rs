@@ -9,6 +9,7 @@ pub mod node;
 pub mod node_files;
 pub mod node_manager;
 pub mod pip;
+#[cfg(feature = "author")]
 pub mod resolve;
 pub mod uv;
 
