@@ -6,8 +6,10 @@
 //! environment built by pip is not stale because uv appeared), the index (it differs between
 //! a terminal and a GUI, and would rebuild at every change of place).
 
+use crate::json;
+use crate::readable;
 use crate::runtime::Runtime;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Number of the way in which inputs are hashed. A change rebuilds every environment in the world.
@@ -17,7 +19,7 @@ pub const SCHEMA: u32 = 1;
 pub const NODE: &str = "node";
 
 /// Who an interpreter is: what compiled packages depend on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// `cpython`, `pypy`, [`NODE`].
     pub implementation: String,
@@ -29,8 +31,10 @@ pub struct Identity {
     pub platform: String,
 }
 
+readable!(Identity { implementation, version, abi, platform });
+
 /// One file, or one part of a file, that counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Part {
     /// Path in the plugin, with `/` between its parts.
     pub label: String,
@@ -38,8 +42,10 @@ pub struct Part {
     pub sha256: String,
 }
 
+readable!(Part { label, sha256 });
+
 /// Everything that decides, but for the interpreter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Request {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -55,10 +61,18 @@ pub struct Request {
     pub groups: Vec<String>,
 }
 
+readable!(Request { schema, kind, parts, python, extras, groups });
+
 /// SHA-256 of a [`Request`] and an [`Identity`], in hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
+
+impl json::Read for Fingerprint {
+    fn read(value: &serde_json::Value) -> Option<Self> {
+        <String as json::Read>::read(value).map(Self)
+    }
+}
 
 impl Identity {
     /// What it runs.

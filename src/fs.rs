@@ -7,6 +7,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::fault;
+use crate::json;
+use crate::readable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
@@ -26,7 +28,7 @@ pub use os::{HAS_LINKS, boot, create_private_directory, link_directory, owner, s
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
 
 /// What tells that a file is still the one that was asked who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Validator {
     /// Size in bytes.
     pub size: u64,
@@ -35,6 +37,8 @@ pub struct Validator {
     /// Inode number; 0 where there is none.
     pub inode: u64,
 }
+
+readable!(Validator { size, mtime_ns, inode });
 
 fn failed(verb: &str, path: &Path, cause: &io::Error) -> Error {
     let error = Error::new(Kind::Io, format!("{verb} `{}`", path.display())).because(os::explain(cause));
@@ -75,7 +79,12 @@ fn read_bounded(mut file: File) -> io::Result<Vec<u8>> {
 }
 
 /// Reads a state file of ours. What cannot be read or parsed is absent: it is built anew, never reported.
-pub fn read_state<T: DeserializeOwned>(path: &Path) -> Option<T> {
+pub fn read_state<T: json::Read>(path: &Path) -> Option<T> {
+    T::read(&serde_json::from_slice(&read_optional(path).ok()??).ok()?)
+}
+
+/// The same for what keeps parts of messages as they stand.
+pub fn read_messages<T: DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&read_optional(path).ok()??).ok()
 }
 

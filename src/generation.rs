@@ -7,9 +7,10 @@
 use crate::fingerprint::{Fingerprint, Identity, Request};
 use crate::fs::{self, Validator};
 use crate::node_lock;
+use crate::readable;
 use crate::requirements::Item;
 use crate::runtime::Runtime;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 #[cfg(unix)]
@@ -34,7 +35,7 @@ pub const SERVERS: &str = "servers";
 pub const FAILED: &str = ".failed.json";
 
 /// The interpreter that an environment was made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BaseInterpreter {
     /// Where it is.
     pub path: PathBuf,
@@ -44,8 +45,10 @@ pub struct BaseInterpreter {
     pub identity: Identity,
 }
 
+readable!(BaseInterpreter { path, full_version, identity });
+
 /// `receipt.json`: the last thing written into a generation. Small, since every start reads it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Receipt {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -63,8 +66,10 @@ pub struct Receipt {
     pub built_at: u64,
 }
 
+readable!(Receipt { schema, fingerprint, prefix, interpreter, installer, written_by, built_at });
+
 /// `inputs.json`: what the fingerprint was made of, kept to explain a difference. Only `--check` reads it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Inputs {
     /// What was hashed, but for the interpreter.
     pub request: Request,
@@ -74,17 +79,21 @@ pub struct Inputs {
     pub packages: Vec<String>,
 }
 
+readable!(Inputs { request, items, packages });
+
 /// One generation that the profile names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Name of its directory.
     pub generation: String,
     /// The interpreter as it was when it last said who it is.
     pub validator: Validator,
     /// The boot of the machine in which it was built, as long as its files may not have reached the disk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
 }
+
+readable!(Entry { generation, validator, boot });
 
 impl Entry {
     /// Whether the machine went down before the files are known to have reached the disk: any of them may be empty.
@@ -94,13 +103,15 @@ impl Entry {
 }
 
 /// `profile.json`: the generations that starts may use, the current one first. Replaced as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Profile {
     /// [`SCHEMA`].
     pub schema: u32,
     /// The current generation, then the previous one.
     pub generations: Vec<Entry>,
 }
+
+readable!(Profile { schema, generations });
 
 /// The directory of a generation.
 #[derive(Debug, Clone, PartialEq, Eq)]

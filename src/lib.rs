@@ -27,6 +27,7 @@
 pub mod credentials;
 pub mod error;
 pub mod fault;
+pub mod json;
 pub mod output;
 pub mod fs;
 pub mod lock;

@@ -9,18 +9,21 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::fs;
+use crate::readable;
 use crate::store::Store;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 const FAILURE: &str = "failure.json";
 const FELL_BACK: &str = "fell-back.json";
 
 /// A piece of news.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 struct Piece {
     /// What it is about: the request that failed and the code of the failure, or the text to tell.
     about: String,
 }
+
+readable!(Piece { about });
 
 /// The news as they were when a session began: what several sessions hear at the same time, each of them tells.
 #[derive(Debug)]

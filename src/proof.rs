@@ -13,6 +13,7 @@ use crate::fingerprint::Part;
 use crate::fs::{self, Validator};
 use crate::generation::{FAILED, Generation, SCHEMA};
 use crate::plugin::Place;
+use crate::readable;
 use crate::snapshot::{List, Snapshot};
 use crate::store::now_ms;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ pub struct Key {
 }
 
 /// How a server ended before it said anything.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Failed {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -65,6 +66,8 @@ pub struct Failed {
     /// The generation in which the same command did answer.
     pub instead: Option<String>,
 }
+
+readable!(Failed { schema, command, end, said, at, files, instead });
 
 impl Failed {
     /// What has just happened.
@@ -125,7 +128,7 @@ impl Key {
 
     /// What it said of itself there.
     pub fn snapshot(&self, generation: &Generation) -> Option<Snapshot> {
-        let read = |ending| fs::read_state(&self.path(generation, ending));
+        let read = |ending| fs::read_messages(&self.path(generation, ending));
         let snapshot: Option<Snapshot> = read(KNOWN).or_else(|| read(PROVEN));
         snapshot.filter(|snapshot| snapshot.schema == SCHEMA)
     }
@@ -161,7 +164,7 @@ impl Key {
     /// What the author says that the server says.
     pub fn shipped(&self, root: &Path) -> Option<Snapshot> {
         let shipped: Shipped =
-            fs::read_state(&root.join(SHIPPED)).filter(|shipped: &Shipped| shipped.schema == SCHEMA)?;
+            fs::read_messages(&root.join(SHIPPED)).filter(|shipped: &Shipped| shipped.schema == SCHEMA)?;
         shipped.servers.into_iter().find(|snapshot| snapshot.key == self.digest)
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::fs;
+use crate::readable;
 use crate::requirement_line::{Flag, Line, Named, is_prefixed, local_place, shortened, shown};
 use crate::requirement_text::{each_joined_line, without_comment};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub struct Source {
 }
 
 /// One logical line: a requirement, or options.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
     /// The label of the file.
     pub file: String,
@@ -33,6 +34,8 @@ pub struct Item {
     /// The text without comments, its whitespace collapsed, its credentials redacted.
     pub text: String,
 }
+
+readable!(Item { file, line, text });
 
 /// A requirements file and everything that it includes.
 #[derive(Debug, Clone, Default)]

@@ -17,7 +17,8 @@ use crate::failure;
 use crate::fs;
 use crate::generation::{Entry, Generation, Inputs, PREFIX, Profile, Receipt, SCHEMA, SERVERS};
 use crate::lock::{self, Attempt, Lock};
-use serde::{Deserialize, Serialize};
+use crate::readable;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,7 +29,7 @@ pub struct Store {
 }
 
 /// `builder.json`: for people who wait.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Builder {
     /// Process that builds.
     pub pid: u32,
@@ -39,12 +40,13 @@ pub struct Builder {
     /// Its log.
     pub log: PathBuf,
     /// In which boot of the machine, where the system says.
-    #[serde(default)]
     pub boot: Option<String>,
 }
 
+readable!(Builder { pid, since, until, log, boot });
+
 /// `failure.json`: what the last build died of.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Failure {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -67,9 +69,10 @@ pub struct Failure {
     /// How often in a row it failed in this way.
     pub tries: u32,
     /// Hash of what else may have decided, see [`crate::backoff`].
-    #[serde(default)]
     pub surroundings: String,
 }
+
+readable!(Failure { schema, request, code, class, message, causes, hint, log, at_ms, tries } or { surroundings });
 
 impl Failure {
     /// The error as its builder had it.
