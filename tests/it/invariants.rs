@@ -811,6 +811,26 @@ mod nothing_is_written_under_root {
         kinds
     }
 
+    /// A script that says itself what it needs, and one with a lock.
+    fn scripts(installer: Installer) -> Vec<(&'static str, World)> {
+        let make = || {
+            let world = World::with(installer, Plugin::new("tiny").fixture("tiny"));
+            fs::remove_file(world.plugin.root.join("requirements.txt")).unwrap();
+            let server = fs::read_to_string(world.plugin.root.join("server.py")).unwrap();
+            let block = "# /// script\n# dependencies = [\"alpha==1.0\"]\n# ///\n";
+            world.plugin.write("server.py", &(block.to_owned() + &server));
+            world
+        };
+        let mut kinds = vec![("script", make())];
+        if installer == Installer::Uv {
+            let locked = make();
+            let uv = locked.plugin.bare_command("uv").args(["lock", "--script", "server.py"]);
+            uv.cwd(&locked.plugin.root).run().ok();
+            kinds.push(("lock of a script", locked));
+        }
+        kinds
+    }
+
     const PROJECT: &str = "[project]\nname = \"tiny\"\nversion = \"1.0.0\"\nrequires-python = \">=3.10\"\ndependencies = [\"alpha==1.0\"]\n";
 
     /// Everything that can be asked of a plugin: cold, ready and failing.
@@ -831,15 +851,22 @@ mod nothing_is_written_under_root {
         world.index.status(None);
     }
 
+    fn by_no_door(kinds: Vec<(&'static str, World)>) {
+        for (kind, world) in kinds {
+            let before = Tree::of(&world.plugin.root);
+            all_of_it(kind, &world, |args| world.plugin.command(args));
+            assert_same(&before, &Tree::of(&world.plugin.root));
+        }
+    }
+
     #[test]
     fn by_no_door_for_no_kind_of_manifest() {
-        for installer in BOTH {
-            for (kind, world) in kinds(installer) {
-                let before = Tree::of(&world.plugin.root);
-                all_of_it(kind, &world, |args| world.plugin.command(args));
-                assert_same(&before, &Tree::of(&world.plugin.root));
-            }
-        }
+        BOTH.into_iter().for_each(|installer| by_no_door(kinds(installer)));
+    }
+
+    #[test]
+    fn by_no_door_for_a_script() {
+        BOTH.into_iter().for_each(|installer| by_no_door(scripts(installer)));
     }
 
     /// The binary with the plugin mounted read-only: for root, whom no file mode stops.
