@@ -21,6 +21,7 @@ mod manifests;
 mod model;
 mod node;
 mod orchestrator;
+mod node_failures;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;

@@ -1,10 +1,9 @@
 //! Plugins in JavaScript: Node, its package managers, and locks that those make themselves.
 
 use super::registry::Registry;
-use super::{Cmd, Plugin, tools};
+use super::{Cmd, Plugin, node, tools};
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// What the product fetches; the tests use the same versions.
@@ -55,7 +54,7 @@ impl Manager {
     pub fn program(self) -> PathBuf {
         match self {
             Manager::Npm => fs::canonicalize(tools::on_path("npm").expect("there is no `npm` on PATH")).unwrap(),
-            Manager::Npm10 => tools::npm_package("npm", OTHER_NPM).join("node_modules/npm/bin/npm-cli.js"),
+            Manager::Npm10 => node::package("npm", OTHER_NPM).join("npm/bin/npm-cli.js"),
             Manager::Pnpm => pinned("pnpm"),
             Manager::Yarn => pinned("yarn"),
             Manager::Berry => pinned("@yarnpkg/cli-dist"),
@@ -67,7 +66,7 @@ impl Manager {
     /// The words that make a lock.
     fn locking(self) -> &'static [&'static str] {
         match self {
-            Manager::Npm | Manager::Npm10 => &["install", "--package-lock-only", "--ignore-scripts"],
+            Manager::Npm | Manager::Npm10 => &["install", "--package-lock-only", "--ignore-scripts", "--force"],
             Manager::Pnpm => &["install", "--lockfile-only", "--ignore-scripts", "--ignore-workspace"],
             Manager::Yarn => &["install", "--ignore-scripts", "--ignore-platform", "--ignore-engines"],
             Manager::Berry => &["install", "--mode=update-lockfile"],
@@ -80,26 +79,16 @@ impl Manager {
 fn pinned(package: &str) -> PathBuf {
     let fields = PINS.lines().map(|line| line.split(' ').collect::<Vec<_>>()).find(|fields| fields[0] == package);
     let fields = fields.unwrap_or_else(|| panic!("`{package}` is not among the pins"));
-    tools::npm_package(package, fields[1]).join("node_modules").join(package).join(fields[2])
+    node::package(package, fields[1]).join(package).join(fields[2])
 }
 
 impl Plugin {
-    /// Puts the machine's Node on PATH, which brings its npm.
-    pub fn node(self) -> Self {
-        self.tool("node", &tools::on_path("node").expect("there is no `node` on PATH"))
-    }
-
-    /// Puts Node of this version on PATH, without npm.
-    pub fn node_of(self, version: &str) -> Self {
-        self.tool("node", &tools::node_of(version))
-    }
-
     /// Puts a manager on PATH, with a Node where there is none.
     pub fn manager(self, manager: Manager) -> Self {
         let plugin = match manager {
-            Manager::Npm10 => self.node_of(OTHER_NODE),
+            Manager::Npm10 => self.tool("node", &node::of(OTHER_NODE)),
             _ if self.path_dir().join("node").exists() => self,
-            _ => self.node(),
+            _ => self.tool("node", &node::program().unwrap()),
         };
         match manager {
             Manager::Npm => plugin,
@@ -114,7 +103,10 @@ impl Plugin {
 
     /// The same with the registry at this address.
     pub fn registry_url(self, url: &str) -> Self {
+        let cache = self.home.join("yarn-cache");
         self.env("npm_config_registry", url)
+            // Yarn 1 has its cache elsewhere when it is root.
+            .env("YARN_CACHE_FOLDER", cache)
             .env("YARN_REGISTRY", url)
             .env("YARN_NPM_REGISTRY_SERVER", url.trim_end_matches('/'))
             .env("YARN_UNSAFE_HTTP_WHITELIST", "127.0.0.1")
@@ -159,7 +151,10 @@ impl Plugin {
         let cmd = self.bare_command(self.path_dir().join("node")).arg(manager.program());
         let cmd = if manager == Manager::Bun { self.bare_command(manager.program()) } else { cmd };
         let cmd = cmd.args(manager.locking()).cwd(place).env("HOME", place.join("home"));
-        cmd.env("CI", "").env("YARN_ENABLE_IMMUTABLE_INSTALLS", "false").env("YARN_ENABLE_TELEMETRY", "0")
+        cmd.env("CI", "")
+            .env("YARN_CACHE_FOLDER", place.join("yarn-cache"))
+            .env("YARN_ENABLE_IMMUTABLE_INSTALLS", "false")
+            .env("YARN_ENABLE_TELEMETRY", "0")
     }
 
     /// What a line of JavaScript in the plugin's environment prints; it is a file of the plugin, whose names resolve.
@@ -177,9 +172,7 @@ impl Plugin {
     }
 
     fn tool(self, name: &str, program: &Path) -> Self {
-        let link = self.path_dir().join(name);
-        let _ = fs::remove_file(&link);
-        symlink(program, link).unwrap();
+        self.link_as(name, program);
         self
     }
 }

@@ -81,19 +81,6 @@ pub fn node() -> Result<(PathBuf, PathBuf), String> {
     Ok((node, store.join("node_modules")))
 }
 
-/// A directory whose `node_modules` has this package of npm of this version; none of its scripts ran.
-pub fn npm_package(name: &str, version: &str) -> PathBuf {
-    let place = format!("npm-{}-{version}", name.replace('/', "+"));
-    fetched(&place, |into| npm(into, &[&format!("{name}@{version}")]))
-}
-
-/// Node of another version than the machine's, without an npm of its own.
-pub fn node_of(version: &str) -> PathBuf {
-    let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
-    let package = format!("node-{}-{processor}", if cfg!(target_os = "macos") { "darwin" } else { "linux" });
-    npm_package(&package, version).join("node_modules").join(package).join("bin/node")
-}
-
 /// The program of this name on the PATH of the tests themselves.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
