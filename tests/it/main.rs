@@ -22,6 +22,7 @@ mod model;
 mod node;
 mod orchestrator;
 mod node_failures;
+mod node_secrets;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;
