@@ -42,10 +42,11 @@ pub fn surroundings(config: &Config) -> String {
 
 /// The variables that reach installers, sorted.
 fn variables() -> Vec<String> {
+    const PREFIXES: [&str; 6] = ["PIP_", "UV_", "NPM_CONFIG_", "PNPM_CONFIG_", "YARN_", "BUN_CONFIG_"];
     const NAMES: [&str; 6] =
         ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"];
     let counts = |name: &str| {
-        ["PIP_", "UV_", "NPM_CONFIG_", "YARN_"].iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix))
+        PREFIXES.iter().any(|prefix| name.to_ascii_uppercase().starts_with(prefix))
             || name.to_ascii_uppercase().ends_with("_PROXY")
             || NAMES.contains(&name)
     };
@@ -65,7 +66,15 @@ fn settings() -> Vec<PathBuf> {
         let base = env::var_os(variable).map(PathBuf::from);
         base.into_iter().flat_map(|base| names.iter().map(move |name| base.join(name)).collect::<Vec<_>>()).collect()
     };
-    let home = [".config/pip/pip.conf", ".pip/pip.conf", ".config/uv/uv.toml", ".netrc", ".npmrc", ".yarnrc.yml"];
+    let home = [
+        ".config/pip/pip.conf",
+        ".pip/pip.conf",
+        ".config/uv/uv.toml",
+        ".netrc",
+        ".npmrc",
+        ".yarnrc.yml",
+        ".bunfig.toml",
+    ];
     let mut files: Vec<PathBuf> = below("HOME", &home);
     files.extend(below("APPDATA", &["pip/pip.ini", "uv/uv.toml"]));
     files.extend(["/etc/pip.conf", "/etc/uv/uv.toml"].map(PathBuf::from));

@@ -82,6 +82,7 @@ pub fn build(
             return Ok(*sealed);
         }
         log.hide(work.manifest.texts().iter().map(AsRef::as_ref));
+        log.hide_settings(&backend::node_files::settings(&plugin.place.root, work.manifest));
         // Nobody waits for the end of a builder, which therefore sees to it that the files reach the disk. Without locks
         // two might do so at once, and the profile of one of them would be lost.
         let boot = if lock.is_some() && !log.is_live() { fs::boot() } else { None };

@@ -106,12 +106,27 @@ impl Known {
         let mut known = Self::default();
         for (name, value) in std::env::vars_os() {
             let (name, value) = (name.to_string_lossy().to_uppercase(), value.to_string_lossy());
-            if ["PASSWORD", "TOKEN", "SECRET"].iter().any(|word| name.contains(word)) {
+            if names_a_secret(&name.to_lowercase()) {
                 known.learn(&value, SHORTEST);
             }
             known.learn_from(&value);
         }
         known
+    }
+
+    /// Adds those of settings of package managers, one a line: `//host/:_authToken=x`, `npmAuthToken: "x"`. In
+    /// `bunfig.toml` several stand in one line.
+    pub fn learn_settings(&mut self, text: &str) {
+        self.learn_from(text);
+        for setting in text.lines().flat_map(|line| line.split([',', '{', '}'])) {
+            let Some((name, value)) = split_setting(setting) else { continue };
+            if names_a_secret(&name.to_lowercase()) {
+                let value = value.trim().trim_matches(['"', '\'']);
+                let password = value.split_once(':').map_or(value, |(_, password)| password);
+                self.learn_spelt(value, SHORTEST);
+                self.learn_spelt(password, SHORTEST);
+            }
+        }
     }
 
     /// Adds those of the URLs in a text. `${NAME}` stands for a variable there.
@@ -148,6 +163,18 @@ impl Known {
     pub fn redact(&self, text: &str) -> String {
         self.0.iter().fold(redact(text), |text, secret| text.replace(secret.as_str(), "****"))
     }
+}
+
+/// Whether a variable or a setting of this name, in lower case, holds what nobody may see.
+fn names_a_secret(name: &str) -> bool {
+    ["password", "token", "secret", "authident"].iter().any(|word| name.contains(word))
+        || name.trim_end().ends_with("_auth")
+}
+
+/// The name and the value of a setting. A name may hold colons, and a value both signs.
+fn split_setting(line: &str) -> Option<(&str, &str)> {
+    let equals = line.split_once('=');
+    equals.filter(|(name, _)| !name.contains(": ")).or_else(|| line.split_once(": ")).or_else(|| line.split_once(' '))
 }
 
 /// A part of a URL, its percent-encoded bytes decoded.
@@ -218,6 +245,18 @@ mod tests {
         known.learn_from("https://me:p%40ss%2Fword-longer@h https://me:short@h https://me:${NO_SUCH_VARIABLE}@h");
         let told = "p%40ss%2Fword p@ss/word (p@ss/word-longer) 0123456789abcdef somebody short ${NO_SUCH_VARIABLE}";
         assert_eq!(known.redact(told), "**** **** (****) **** somebody short ${NO_SUCH_VARIABLE}");
+    }
+
+    #[test]
+    fn what_settings_of_managers_hold_is_known() {
+        let mut known = Known::default();
+        known.learn_settings("//h/:_authToken=token-one\n_auth = \"token-two=\"\n//h/:username=somebody\n");
+        known.learn_settings("npmAuthIdent: \"somebody:password-one\"\n\"//h/:_password\" password-two\n");
+        known.learn_settings("registry = { url = \"https://me:password-three@h\", token = \"token-three\" }\n");
+        known.learn_settings("//h/:_authToken=${NO_SUCH_VARIABLE}\nregistry=https://h/\n");
+        let told = "token-one token-two= token-three password-one password-two password-three";
+        assert_eq!(known.redact(told), "**** **** **** **** **** ****");
+        assert_eq!(known.redact("somebody https://h/ ${NO_SUCH_VARIABLE}"), "somebody https://h/ ${NO_SUCH_VARIABLE}");
     }
 
     #[test]

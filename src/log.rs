@@ -51,6 +51,11 @@ impl Log {
         texts.into_iter().for_each(|text| self.secrets.learn_from(text));
     }
 
+    /// The same of the settings of package managers, whose keys tell what is secret.
+    pub fn hide_settings(&mut self, texts: &[String]) {
+        texts.iter().for_each(|text| self.secrets.learn_settings(text));
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

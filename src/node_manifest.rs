@@ -34,7 +34,12 @@ pub fn read(root: &Path, directory: &str, settings: &Settings) -> Result<Option<
     if !package.asks_for_packages() {
         return Ok(None);
     }
-    package.archives()?;
+    for archive in package.archives()? {
+        let path = root.join(directory).join(&archive);
+        if fs::is_file(&path) && !fs::resolved(&path).starts_with(fs::resolved(root)) {
+            return Err(package.outside(&format!("`{}`", archive.display())));
+        }
+    }
     let mut manifest = match find_lock(root, directory, &package) {
         Some((name, format)) => locked(root, directory, name, format, settings)?,
         None => Manifest::new(label, Format::Package, settings),

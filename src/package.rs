@@ -146,14 +146,9 @@ impl Package {
         let mut archives = Vec::new();
         for (name, wanted) in self.dependencies() {
             let Some(path) = local(wanted) else { continue };
-            let plain = Path::new(path).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
             let shown = format!("`{name}`: `{}`", redact(wanted));
-            if !plain {
-                return Err(self.cannot(
-                    &shown,
-                    "it lies outside the plugin, where it is missing elsewhere",
-                    "put an archive of it into the plugin and name that",
-                ));
+            if !is_plain(path) {
+                return Err(self.outside(&shown));
             }
             if !is_archive(path) {
                 let hint = "import it by its path, or name an archive of it that `npm pack` made";
@@ -162,6 +157,12 @@ impl Package {
             archives.push(path.into());
         }
         Ok(archives)
+    }
+
+    /// The error of what it names and what lies elsewhere.
+    pub fn outside(&self, what: &str) -> Error {
+        let why = "it lies outside the plugin, where it is missing elsewhere";
+        self.cannot(what, why, "put an archive of it into the plugin and name that")
     }
 
     fn cannot(&self, what: &str, why: &str, hint: &str) -> Error {
@@ -175,6 +176,12 @@ fn local(wanted: &str) -> Option<&str> {
     let schemes = ["file:", "link:", "portal:", "workspace:"];
     let path = schemes.iter().find_map(|scheme| wanted.strip_prefix(scheme));
     path.or_else(|| wanted.starts_with(['.', '/', '~']).then_some(wanted).filter(|w| w.contains('/')))
+}
+
+/// Whether a path leads down from where it starts. npm takes `~` for the home, and decodes what is encoded.
+fn is_plain(path: &str) -> bool {
+    let leads_down = |c| matches!(c, Component::Normal(_) | Component::CurDir);
+    !path.starts_with('~') && !path.contains('%') && Path::new(path).components().all(leads_down)
 }
 
 fn is_archive(path: &str) -> bool {
@@ -229,7 +236,17 @@ mod tests {
         let archives = |wanted: &str| package(&format!(r#"{{"dependencies":{{"a":"{wanted}"}}}}"#)).archives();
         assert_eq!(archives("file:vendor/a-1.0.0.tgz").unwrap(), [Path::new("vendor/a-1.0.0.tgz")]);
         assert_eq!(archives("^1.0").unwrap(), Vec::<PathBuf>::new());
-        for wanted in ["file:../a.tgz", "file:/etc/a.tgz", "file:lib", "link:lib", "./lib", "workspace:*", "~/a"] {
+        for wanted in [
+            "file:../a.tgz",
+            "file:/etc/a.tgz",
+            "file:~/a.tgz",
+            "file:%2e%2e/a.tgz",
+            "file:lib",
+            "link:lib",
+            "./lib",
+            "workspace:*",
+            "~/a",
+        ] {
             assert!(archives(wanted).is_err(), "{wanted}");
         }
     }

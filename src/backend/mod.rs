@@ -167,7 +167,9 @@ impl Backend {
             Backend::Pip(pip) | Backend::UvByPip(pip) => {
                 pip.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
             }
-            Backend::Node(node) => node.install_packages(need, generation, session),
+            Backend::Node(node) => {
+                node.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::node_manager::{Manager, Pin, Wanted, manager, npm, version, with_node
 use super::{Need, Session};
 use crate::config::Scripts;
 use crate::error::Result;
+use crate::failure;
 use crate::fs;
 use crate::gc::unfinished_tool;
 use crate::generation::Generation;
@@ -119,6 +120,7 @@ impl Node {
             node_files::demand_locked(need.manifest)?;
         }
         session.step(&self.install(need, generation))?;
+        demand_written(session)?;
         self.run_scripts(need, generation, session)?;
         node_files::tidy(need.manifest, generation)
     }
@@ -164,10 +166,19 @@ impl Node {
     }
 }
 
+/// npm warns of a file that it could not write, and ends well. What it misses is a package that it removes meanwhile.
+fn demand_written(session: &mut Session<'_>) -> Result<()> {
+    let said = session.log.tail();
+    let mut unwritten = said.split("TAR_ENTRY_ERROR ").skip(1).filter(|rest| !rest.starts_with("ENOENT"));
+    if unwritten.next().is_none() {
+        return Ok(());
+    }
+    let class = failure::classify(said);
+    Err(session.failed(class, "a file could not be written".into()))
+}
+
 /// Nothing is asked or told that is not about the installation, and dev dependencies are left out.
 const NPM: [&str; 11] = [
-    // It would point to a file of its own in place of what went wrong.
-    "--logs-max=0",
     "--ignore-scripts",
     "--omit=dev",
     "--include=prod",
@@ -175,6 +186,8 @@ const NPM: [&str; 11] = [
     "--no-fund",
     "--no-progress",
     "--no-update-notifier",
+    // What goes wrong is recognised by what is said of it.
+    "--loglevel=warn",
     "--dry-run=false",
     "--global=false",
     "--omit-lockfile-registry-resolved",
@@ -199,6 +212,8 @@ fn command(words: &[OsString], need: &Need<'_>, generation: &Generation) -> Job 
     let job = job.unset(FOREIGN_NODE).unset(redirecting.iter().map(String::as_str)).set("PATH", with_node(need));
     // A manager that asks for a version of itself would fetch that, and one that is told of CI forbids other things.
     let job = job.set("NO_COLOR", "1").set("COREPACK_ENABLE_STRICT", "0").set("CI", "1");
+    // npm would point to a file of its own in place of what went wrong, with the passwords of addresses in it.
+    let job = job.set("npm_config_logs_max", "0");
     job.set("YARN_ENABLE_TELEMETRY", "0").set("YARN_ENABLE_SCRIPTS", "0").set("YARN_ENABLE_PROGRESS_BARS", "0")
 }
 

@@ -11,6 +11,7 @@ use crate::fs;
 use crate::generation::Generation;
 use crate::manifest::{Format, Manifest};
 use crate::package;
+use crate::runtime::Runtime;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -31,13 +32,29 @@ const NOTES: [&str; 6] = [
 /// Where npm writes what it resolved.
 const LOCK: &str = "package-lock.json";
 
+/// The settings of managers that may hold credentials: those beside the manifest, and the user's own. What cannot be
+/// read is read by no manager either.
+pub fn settings(root: &Path, manifest: &Manifest) -> Vec<String> {
+    const OF_USER: [&str; 2] = [".bunfig.toml", ".config/pnpm/rc"];
+    if manifest.format.runtime() != Runtime::Node {
+        return Vec::new();
+    }
+    let home = std::env::var_os("HOME").or_else(|| std::env::var_os("USERPROFILE")).map(PathBuf::from);
+    let named = ["npm_config_userconfig", "NPM_CONFIG_USERCONFIG"].into_iter().filter_map(std::env::var_os);
+    let places = std::iter::once(own_directory(root, manifest)).chain(home);
+    let names = || SETTINGS.into_iter().chain(OF_USER);
+    let files = places.flat_map(|place| names().map(move |name| place.join(name))).chain(named.map(PathBuf::from));
+    let read = |path: PathBuf| fs::read_optional(&path).ok().flatten();
+    files.filter_map(read).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
+}
+
 /// Writes the files that a manager works on.
 ///
 /// # Errors
 /// The data directory cannot be written, or the manifest names what cannot be handed over.
 pub fn hand_over(need: &Need<'_>, generation: &Generation) -> Result<()> {
     let prefix = generation.prefix();
-    let own = own_directory(need);
+    let own = own_directory(need.root, need.manifest);
     if let Some(package) = need.manifest.package() {
         fs::write(&prefix.join(package::FILE), without_manager(package.text()).as_bytes())?;
         for archive in package.archives()? {
@@ -53,9 +70,9 @@ pub fn hand_over(need: &Need<'_>, generation: &Generation) -> Result<()> {
     DIRECTORIES.iter().try_for_each(|name| copy_directory(&own.join(name), &prefix.join(name)))
 }
 
-fn own_directory(need: &Need<'_>) -> PathBuf {
-    let label = Path::new(&need.manifest.label);
-    need.root.join(label.parent().unwrap_or(Path::new("")))
+fn own_directory(root: &Path, manifest: &Manifest) -> PathBuf {
+    let label = Path::new(&manifest.label);
+    root.join(label.parent().unwrap_or(Path::new("")))
 }
 
 fn file_name(label: &str) -> &str {

@@ -85,7 +85,7 @@ pub const KILLED: Class = class(
 pub const INTERPRETER_GONE: Class = class(
     "interpreter-gone",
     "the interpreter went away during the build",
-    "run `plugdeps sync` when Python is installed again",
+    "run `plugdeps sync` when it is installed again",
     TIME,
     &[],
 );

@@ -5,11 +5,9 @@ use crate::support::http::{Answer, Server};
 use crate::support::*;
 use plugdeps::failure;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -46,21 +44,12 @@ fn needing(tool: Tool, requirements: &str, index: &Index) -> Plugin {
     plugin_with(tool).index(index).file("requirements.txt", &format!("{requirements}\n"))
 }
 
-/// The sentence of a class was told, and what to do.
-#[track_caller]
-fn told(output: &Output, class: &str, tool: Tool) {
-    let class = failure::by_code(class);
-    let sentence = format!("plugdeps: error[install-failed]: {}\n", class.sentence);
-    assert!(output.stderr.contains(&sentence), "{tool:?}: expected {}\n{output}", class.code);
-    output.exits(9).stdout_is("").stderr_has(&format!("\n  hint: {}\n", class.hint)).stderr_lacks("panicked");
-}
-
 /// Each of the installers fails in this class.
 #[track_caller]
 fn fails(class: &str, tools: &[Tool], plugin: impl Fn(Tool) -> Plugin) {
     for tool in tools {
         let plugin = plugin(*tool);
-        told(&plugin.sync(), class, *tool);
+        plugin.sync().told(class, tool);
         assert_eq!(plugin.generations_of("main"), [""; 0], "what failed is removed");
     }
 }
@@ -225,44 +214,6 @@ fn an_index_out_of_order_is_told() {
     }
 }
 
-/// Answers TLS with a certificate that nobody signed; ends when dropped.
-struct Tls {
-    server: Child,
-    port: String,
-    _place: tempfile::TempDir,
-}
-
-impl Tls {
-    fn serve() -> Self {
-        const SERVE: &str = "import socket, ssl, sys\n\
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
-            context.load_cert_chain(sys.argv[1], sys.argv[2])\n\
-            listener = socket.create_server(('127.0.0.1', 0))\n\
-            print(listener.getsockname()[1], flush=True)\n\
-            while True:\n\
-            \x20   try: context.wrap_socket(listener.accept()[0], server_side=True).close()\n\
-            \x20   except OSError: pass\n";
-        let place = tempfile::tempdir().unwrap();
-        let [certificate, key] = ["cert.pem", "key.pem"].map(|name| place.path().join(name));
-        let words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1";
-        let mut made = Command::new("openssl");
-        made.args(words.split(' ')).arg("-out").arg(&certificate).arg("-keyout").arg(&key);
-        let made = made.output().expect("install openssl: it makes the certificate of this test");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let mut server = Command::new(tools::python());
-        let mut server = server.args(["-c", SERVE]).arg(&certificate).arg(&key).stdout(Stdio::piped()).spawn().unwrap();
-        let mut port = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
-        Self { server, port: port.trim().to_owned(), _place: place }
-    }
-}
-
-impl Drop for Tls {
-    fn drop(&mut self) {
-        let _ = self.server.kill().and_then(|()| self.server.wait());
-    }
-}
-
 #[test]
 fn a_certificate_that_nobody_trusts_is_told() {
     let tls = Tls::serve();
@@ -271,22 +222,13 @@ fn a_certificate_that_nobody_trusts_is_told() {
 
 #[test]
 fn an_index_that_speaks_no_tls_is_told() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = format!("https://{}/simple", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for mut client in listener.incoming().flatten() {
-            let _ = client.read(&mut [0; 4096]);
-            let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
-        }
-    });
-    address_fails("no-tls", &EVERY, &address);
+    address_fails("no-tls", &EVERY, &format!("https://127.0.0.1:{}/simple", no_tls()));
 }
 
 #[test]
 fn a_proxy_that_wants_a_password_or_lets_nobody_through_is_told() {
     for (status, class) in [(407, "proxy-authentication"), (503, "proxy")] {
-        let answer = move || Answer::status(status).header("Proxy-Authenticate", "Basic realm=\"proxy\"");
-        let proxy = Server::start(move |_| answer());
+        let proxy = closed_proxy(status);
         let address = format!("http://{}", proxy.address());
         fails(class, &EVERY, |tool| {
             let plugin = plugin_with(tool).index_url("https://no-such.invalid/simple").env("HTTPS_PROXY", &address);
@@ -324,7 +266,7 @@ fn a_download_that_is_cut_off_is_told() {
             let output = needing(tool, "alpha", &packages).sync();
             // How it looks to uv depends on what the kernel still sends of a connection that is closed.
             let lost = output.stderr.contains(failure::by_code("connection-lost").sentence);
-            told(&output, if lost { "connection-lost" } else { "damaged-download" }, tool);
+            output.told(if lost { "connection-lost" } else { "damaged-download" }, tool);
         }
     }
 }
@@ -391,7 +333,7 @@ fn a_package_that_cannot_be_built_is_told_with_the_builders_words() {
     broken_sdist("gamma", "1.0", packages.directory());
     for tool in EVERY.iter().copied() {
         let output = needing(tool, "gamma", &packages).sync();
-        told(&output, "build-failed", tool);
+        output.told("build-failed", tool);
         output.stderr_has("the compiler of this test is missing");
     }
 }
@@ -418,7 +360,7 @@ fn fails_limited(class: &str, limit: &str, package: &str, packages: &Index) {
         let limited = plugin.command([""; 0]).into_command();
         let sync = plugin.bare_command("sh").args(["-c", &format!("ulimit {limit}; exec \"$0\" sync")]);
         let sync = limited.get_envs().fold(sync, |cmd, (name, value)| cmd.env(name, value.unwrap_or_default()));
-        told(&sync.arg(limited.get_program()).run(), class, tool);
+        sync.arg(limited.get_program()).run().told(class, tool);
     }
 }
 
@@ -426,19 +368,6 @@ fn fails_limited(class: &str, limit: &str, package: &str, packages: &Index) {
 #[track_caller]
 fn meanwhile(plugin: &Plugin, packages: &Packages, name: &str, happen: impl FnOnce(&Path)) -> Output {
     during(plugin.command(["sync"]), plugin, packages, name, happen)
-}
-
-/// The same with a command that is `sync` in other circumstances.
-#[track_caller]
-fn during(sync: Cmd, plugin: &Plugin, packages: &Packages, name: &str, happen: impl FnOnce(&Path)) -> Output {
-    packages.hold(name, Duration::from_secs(4)).forget();
-    let asked = format!("GET /files/{name}");
-    let sync = sync.spawn();
-    wait_until("the installer asks for the package", Duration::from_secs(60), || {
-        packages.log().iter().any(|request| request.starts_with(&asked))
-    });
-    happen(&plugin.generations()[0]);
-    sync.wait()
 }
 
 #[test]
@@ -451,7 +380,7 @@ fn an_installer_that_is_killed_is_told() {
             let youngest = plugin.processes().into_iter().max().unwrap();
             processes::signal(youngest, rustix::process::Signal::KILL);
         });
-        told(&output, "killed", tool);
+        output.told("killed", tool);
     }
 }
 
@@ -467,23 +396,9 @@ fn an_interpreter_that_goes_away_during_the_build_is_told() {
             private_python(&tools::python(), &home);
             let plugin = plugin.python(&home.join("bin/python3"));
             let gone = |_: &Path| fs::rename(&home, home.with_extension("gone")).unwrap();
-            told(&meanwhile(&plugin, &packages, name, gone), "interpreter-gone", tool);
+            meanwhile(&plugin, &packages, name, gone).told("interpreter-gone", tool);
         }
     }
-}
-
-/// The command where even root is held to the modes of files.
-fn without_override(plugin: &Plugin) -> Cmd {
-    let own = plugin.command(["sync"]).into_command();
-    let cmd = if rustix::process::geteuid().is_root() {
-        let setpriv =
-            tools::on_path("setpriv").expect("install setpriv (util-linux), or run the tests as another user");
-        let flags = ["--bounding-set", "-dac_override", "--inh-caps", "-dac_override"];
-        plugin.bare_command(setpriv).args(flags).arg(own.get_program())
-    } else {
-        plugin.bare_command(own.get_program())
-    };
-    own.get_envs().fold(cmd.arg("sync"), |cmd, (name, value)| cmd.env(name, value.unwrap_or_default()))
 }
 
 #[test]
@@ -496,26 +411,8 @@ fn a_directory_that_the_installer_may_not_write_is_told() {
             let site = entries.find(|entry| entry.file_name() == "site-packages").unwrap();
             fs::set_permissions(site.path(), fs::Permissions::from_mode(0o555)).unwrap();
         });
-        told(&output, "permission", tool);
+        output.told("permission", tool);
     }
-}
-
-/// Runs `sync` after `prepare`, a line of shell, in mounts of its own; says loudly if this machine makes none.
-fn in_mounts(plugin: &Plugin, prepare: &str) -> Option<Output> {
-    let flags = ["-m", "-rm"].into_iter().find(|flags| {
-        let made = Command::new("unshare").args([flags, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
-        made.is_ok_and(|made| made.status.success())
-    });
-    let Some(flags) = flags else {
-        io::stderr().write_all(b"SKIPPED failure class: `unshare -m` makes no mount namespace here\n").unwrap();
-        return None;
-    };
-    let own = plugin.command([""; 0]).into_command();
-    let mount = tools::on_path("mount").unwrap();
-    let script = format!("mount() {{ '{}' \"$@\"; }}; {prepare} && exec \"$0\" sync", mount.display());
-    let cmd = plugin.bare_command(tools::on_path("unshare").unwrap()).args([flags, "sh", "-c", &script]);
-    let cmd = cmd.arg(own.get_program());
-    Some(own.get_envs().fold(cmd, |cmd, (name, value)| cmd.env(name, value.unwrap_or_default())).run())
 }
 
 #[test]
@@ -525,7 +422,7 @@ fn a_full_disk_is_told() {
         let plugin = needing(tool, "alpha", &packages);
         let small = format!("mount -t tmpfs -o size=1m tmpfs '{}'", plugin.data.display());
         if let Some(output) = in_mounts(&plugin, &small) {
-            told(&output, "disk-full", tool);
+            output.told("disk-full", tool);
         }
     }
 }
@@ -544,9 +441,9 @@ fn a_file_system_that_is_read_only_is_told() {
         let output = in_mounts(&plugin, &read_only(&plugin.home)).unwrap();
         match tool {
             // uv has its cache there.
-            Uv(_) => told(&output, "read-only", tool),
-            Pip(_) => _ = output.ok(),
-        }
+            Uv(_) => output.told("read-only", tool),
+            Pip(_) => output.ok(),
+        };
     }
 }
 
@@ -561,7 +458,7 @@ fn a_path_that_is_too_long_is_told() {
         while data.as_os_str().len() < LONGEST_PATH - 500 {
             data.push("n".repeat(100));
         }
-        told(&plugin.command(["sync", "--data"]).arg(&data).run(), "path-too-long", tool);
+        plugin.command(["sync", "--data"]).arg(&data).run().told("path-too-long", tool);
     }
 }
 
@@ -570,7 +467,7 @@ fn a_data_directory_whose_name_separates_paths_is_told() {
     let packages = Packages::of(&[("alpha", "1.0")]);
     let plugin = needing(Pip("26.3"), "alpha", &packages);
     let data = plugin.data.join("a:b");
-    told(&plugin.command(["sync", "--data"]).arg(&data).run(), "path-separator", Pip("26.3"));
+    plugin.command(["sync", "--data"]).arg(&data).run().told("path-separator", Pip("26.3"));
 }
 
 /// An installation of Python without these modules, and with what else `mark` puts into its library.
@@ -601,7 +498,11 @@ fn a_python_without_venv_is_told_where_pip_would_need_it() {
         let python = python_without(&plugin, &["venv"], |_| {});
         let plugin = plugin.python(&python);
         let output = plugin.sync();
-        if matches!(tool, Uv(_)) { _ = output.ok() } else { told(&output, "no-venv", tool) }
+        if matches!(tool, Uv(_)) {
+            output.ok()
+        } else {
+            output.told("no-venv", tool)
+        };
     }
 }
 
@@ -659,7 +560,7 @@ fn a_build_that_takes_too_long_is_ended_and_told() {
     for tool in NEWEST {
         let plugin = needing(tool, "alpha", &packages).file("plugdeps.toml", "deadline = 1\n");
         let output = plugin.sync();
-        told(&output, "deadline", tool);
+        output.told("deadline", tool);
         assert!(output.elapsed < Duration::from_secs(15), "{output}");
         assert_eq!(plugin.check()["environments"][0]["last_failure"]["class"], "deadline");
         wait_until("all have ended", Duration::from_secs(20), || plugin.processes().is_empty());
@@ -671,7 +572,7 @@ fn what_nobody_knows_is_told_in_the_installers_last_words() {
     let plugin = Plugin::new("x").file("requirements.txt", "alpha\n");
     let plugin = plugin.script("uv", "#!/bin/sh\n[ $1 = --version ] && exit\necho 'the moon is full'; exit 3\n");
     let output = plugin.sync();
-    told(&output, "unknown", Uv("a stub"));
+    output.told("unknown", Uv("a stub"));
     output.stderr_has("exit status 3");
     let hook = plugin.command(["run", "--", "python"]).run();
     hook.exits(12).stderr_has("the moon is full");

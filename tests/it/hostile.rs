@@ -48,7 +48,7 @@ fn fifo(path: &Path) {
 }
 
 /// Files that the host or we read of a plugin, and the exit status of one that cannot be read.
-const READ: [(&str, i32); 7] = [
+const READ: [(&str, i32); 8] = [
     (".mcp.json", 1),
     (".claude-plugin/plugin.json", 1),
     ("plugdeps.toml", 5),
@@ -56,6 +56,7 @@ const READ: [(&str, i32); 7] = [
     ("requirements.txt", 6),
     ("pylock.toml", 6),
     ("uv.lock", 6),
+    ("package.json", 6),
 ];
 
 /// A plugin in which each of [`READ`] is read.
@@ -98,7 +99,9 @@ fn what_only_the_host_reads_disturbs_nobody() {
 
 #[test]
 fn a_text_that_is_parsed_whole_is_no_longer_than_a_megabyte() {
-    for (name, status, text) in [("pyproject.toml", 6, "#"), ("plugdeps.toml", 5, "#"), (".mcp.json", 1, " ")] {
+    for (name, status, text) in
+        [("pyproject.toml", 6, "#"), ("plugdeps.toml", 5, "#"), (".mcp.json", 1, " "), ("package.json", 6, " ")]
+    {
         let plugin = Plugin::new("x").file(name, &text.repeat((1 << 20) + 1)).uv();
         refused(&plugin, status, &[name, "1048577 bytes, and at most 1048576 are read"]);
     }
@@ -138,6 +141,76 @@ fn nesting_without_end_overflows_no_stack() {
     for (name, status) in [("plugdeps.toml", 5), ("pyproject.toml", 6)] {
         let plugin = Plugin::new("x").file(name, &format!("a = {deep}\n")).uv();
         refused(&plugin, status, &[name, "levels of nesting"]);
+    }
+}
+
+/// A `package.json` that asks for this.
+fn asking(dependencies: serde_json::Value) -> Plugin {
+    Plugin::new("x").manager(Manager::Npm).file("package.json", &json!({ "dependencies": dependencies }).to_string())
+}
+
+/// The locks that may stand beside a `package.json`.
+const LOCKS: [&str; 6] =
+    ["npm-shrinkwrap.json", "package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"];
+
+#[test]
+fn a_lock_for_node_of_a_gigabyte_or_that_is_no_file_is_refused() {
+    for name in LOCKS {
+        let plugin = asking(json!({ "alpha": "1" }));
+        gigabyte(&plugin.root.join(name));
+        refused(&plugin, 6, &[name, TOO_LARGE]);
+    }
+    for put in [fifo, |path: &Path| fs::create_dir(path).unwrap()] {
+        let plugin = asking(json!({ "alpha": "1" }));
+        put(&plugin.root.join("package-lock.json"));
+        refused(&plugin, 6, &["package-lock.json", "not a regular file"]);
+    }
+}
+
+#[test]
+fn nesting_without_end_in_files_of_node_overflows_no_stack() {
+    let objects = "{\"a\":".repeat(10_000);
+    let plugin = Plugin::new("x").file("package.json", &format!("{{\"dependencies\": {objects}"));
+    refused(&plugin, 6, &["package.json", "recursion limit exceeded"]);
+    // Locks are understood for what is shown of them alone.
+    for name in LOCKS {
+        let plugin = asking(json!({ "alpha": "1" })).file(name, &format!("{{\n  \"packages\": {objects}"));
+        plugin.write("node_modules/.package-lock.json", &format!("{{\"packages\": {objects}"));
+        confined(&plugin, &["--check"]).run().stderr_is("").stdout_has(name);
+    }
+}
+
+#[test]
+fn a_dependency_leads_nowhere_out_of_the_plugin() {
+    let elsewhere = ["file:../../x", "file:../x.tgz", "file:/etc/x.tgz", "link:../x", "../x", "~/x", "portal:/x"];
+    let elsewhere = elsewhere.into_iter().chain(["file:~/x.tgz", "file:///etc/x.tgz", "file:%2e%2e/x.tgz"]);
+    for wanted in elsewhere {
+        refused(&asking(json!({ "alpha": wanted })), 6, &["`package.json`", "lies outside the plugin"]);
+    }
+    let plugin = asking(json!({ "alpha": "file:vendor/alpha.tgz" }));
+    fs::write(plugin.project.join("alpha.tgz"), "").unwrap();
+    symlink(&plugin.project, plugin.root.join("vendor")).unwrap();
+    refused(&plugin, 6, &["`vendor/alpha.tgz`", "lies outside the plugin"]);
+}
+
+#[test]
+fn names_of_packages_for_node_steer_no_terminal_and_are_no_options() {
+    for name in ["\u{1b}[31m", "\u{1b}]0;x\u{7}", "a\u{9b}2J", "--prefix=/", "-g", "../../../x", "a\nb"] {
+        let plugin = asking(json!({ name: "1", "alpha": "\u{1b}[2J" })).env("npm_config_fetch_retries", "0");
+        let before = Tree::of(&plugin.root);
+        let outputs = [
+            plugin.command(["--check"]).run(),
+            plugin.command(["--check", "--json"]).run(),
+            plugin.command(["sync"]).run(),
+            plugin.command(["session-start"]).run(),
+            plugin.command(["--check"]).run(),
+        ];
+        for output in &outputs {
+            let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+            assert!(!format!("{}{}", output.stdout, output.stderr).contains(steers), "{name:?}\n{output}");
+        }
+        outputs[2].exits(9).stderr_lacks("panicked");
+        assert_same(&before, &Tree::of(&plugin.root));
     }
 }
 

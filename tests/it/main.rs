@@ -21,6 +21,10 @@ mod manifests;
 mod model;
 mod node;
 mod orchestrator;
+mod node_crashes;
+mod node_failures;
+mod node_ranges;
+mod node_secrets;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;

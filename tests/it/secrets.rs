@@ -16,7 +16,7 @@ const LOGIN: &str = "me:hunter2-s3cr3t";
 const LONG: Duration = Duration::from_secs(60);
 
 /// The secrets as they are, and as an HTTP header has them.
-fn spellings(secrets: &[&str]) -> Vec<String> {
+pub fn spellings(secrets: &[&str]) -> Vec<String> {
     let basic = secrets.iter().flat_map(|secret| [format!("me:{secret}"), format!("{secret}:")]);
     basic
         .map(|login| encode::base64(login.as_bytes()))
@@ -25,7 +25,7 @@ fn spellings(secrets: &[&str]) -> Vec<String> {
 }
 
 /// The files below a directory that hold a secret.
-fn holders(directory: &Path, secrets: &[&str]) -> Vec<PathBuf> {
+pub fn holders(directory: &Path, secrets: &[&str]) -> Vec<PathBuf> {
     let words = spellings(secrets).into_iter().flat_map(|word| ["-e".to_owned(), word]);
     // As bytes, of every kind of file, and faster than an unoptimised test could.
     let found = Command::new("grep").args(["-rlaF"]).args(words).arg(directory).env("LC_ALL", "C").output().unwrap();

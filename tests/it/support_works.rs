@@ -96,7 +96,7 @@ fn an_index_that_recovers_serves_both() {
 fn an_index_can_be_wrong_in_many_ways_and_both_notice() {
     let (_wheels, index) = plain_index(&[("alpha", "1.0")]);
     let plugin = Plugin::new("x").index(&index).uv().env("UV_HTTP_RETRIES", "0");
-    let break_it: [fn(&Index) -> &Index; 4] = [
+    let break_it: [fn(&Index) -> &faults::Faulty; 4] = [
         |index| index.status(Some(403)),
         |index| index.corrupt(true),
         |index| index.truncate(true),
@@ -299,4 +299,15 @@ fn a_dropped_plugin_leaves_no_process_behind() {
     let [pid] = plugin.processes()[..] else { panic!("expected one process") };
     drop(plugin);
     wait_until("the orphan is gone", Duration::from_secs(5), || !processes::is_alive(pid));
+}
+
+#[test]
+fn every_manager_makes_a_lock_and_installs_by_it_from_the_registry() {
+    let registry = Registry::usual();
+    for manager in Manager::EVERY {
+        let plugin = Plugin::locking(manager, &[("beta", "^1.0.0")], &registry);
+        plugin.sync().ok();
+        assert_eq!(plugin.export_of("beta"), "beta 1.0.0", "{manager:?}");
+        assert_eq!(plugin.run(["node", "--version"]).ok().stderr, "");
+    }
 }

@@ -22,3 +22,9 @@ impl Random {
 pub fn times(variable: &str, usual: u32) -> u32 {
     std::env::var(variable).ok().and_then(|times| times.parse().ok()).unwrap_or(usual)
 }
+
+/// So many bytes that do not compress, the same each time.
+pub fn noise(size: usize) -> Vec<u8> {
+    let mut chance = Random(1);
+    (0..size).map(|_| chance.below(256) as u8).collect()
+}

@@ -75,13 +75,9 @@ pub fn mcp_sdk(release: &str) -> PathBuf {
 /// The `node` of this machine and a `node_modules` with the SDK and its example server; or why there is none.
 pub fn node() -> Result<(PathBuf, PathBuf), String> {
     let node = on_path("node").ok_or("there is no `node` on PATH")?;
-    let npm = on_path("npm").ok_or("there is no `npm` on PATH")?;
+    on_path("npm").ok_or("there is no `npm` on PATH")?;
     let name = NODE_PACKAGES.map(|package| package.rsplit(['/', '@']).next().unwrap().to_owned()).join("-");
-    let store = fetched(&format!("node-sdk-{name}"), |into| {
-        let mut command = Command::new(npm);
-        let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"];
-        finish(command.args(flags).arg(into).args(NODE_PACKAGES), &NODE_PACKAGES.join(" "), "npm_config_registry");
-    });
+    let store = fetched(&format!("node-sdk-{name}"), |into| npm(into, &NODE_PACKAGES));
     Ok((node, store.join("node_modules")))
 }
 
@@ -178,6 +174,12 @@ fn pip(args: &[&str], into: &Path, requirement: &str) {
     let mut command = Command::new(python());
     command.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]).args(args).arg(into).arg(requirement);
     finish(&mut command, requirement, "PIP_INDEX_URL");
+}
+
+fn npm(into: &Path, packages: &[&str]) {
+    let mut command = Command::new("npm");
+    let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"];
+    finish(command.args(flags).arg(into).args(packages), &packages.join(" "), "npm_config_registry");
 }
 
 pub fn finish(command: &mut Command, wanted: &str, mirror: &str) {

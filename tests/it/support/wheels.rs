@@ -1,6 +1,7 @@
 //! Builds tiny packages, so that tests choose what an installation meets.
 
 use super::encode::{base64_url, sha256};
+use super::random::noise;
 use super::tools;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -57,14 +58,7 @@ impl Wheel {
 
     /// Adds `size` bytes that do not compress, for downloads that take their time.
     pub fn payload(mut self, size: usize) -> Self {
-        let mut state = 1u64;
-        let mut next = || {
-            // Knuth's linear congruential generator; the low bits are too regular to use.
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            (state >> 56) as u8
-        };
-        let bytes = (0..size).map(|_| next()).collect();
-        self.files.push((format!("{}_payload.bin", self.name), bytes));
+        self.files.push((format!("{}_payload.bin", self.name), noise(size)));
         self
     }
 
