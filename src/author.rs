@@ -1,19 +1,30 @@
-//! Commands for the author of a plugin, which write into it.
+//! Commands for the author of a plugin, which write into it. The program that a plugin ships is built without them, to
+//! keep it small.
 
-use crate::capture;
-use crate::each::each;
 use crate::error::Result;
 use crate::plugin::Plugin;
-use crate::relock;
 use crate::typed::{Command, Typed};
 
 /// Obeys a command for authors.
 ///
 /// # Errors
 /// As it says.
+#[cfg(feature = "author")]
 pub fn obey(plugin: &Plugin, command: Command, typed: &Typed) -> Result<()> {
     match command {
-        Command::Snapshot => capture::capture(plugin, typed.environment.as_deref(), &typed.words),
-        _ => each(plugin, typed, &|environment| relock::lock(plugin, environment, typed.check)),
+        Command::Snapshot => crate::capture::capture(plugin, typed.environment.as_deref(), &typed.words),
+        _ => crate::each::each(plugin, typed, &|environment| crate::relock::lock(plugin, environment, typed.check)),
     }
+}
+
+/// Says that there are none.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "author"))]
+pub fn obey(_plugin: &Plugin, _command: Command, _typed: &Typed) -> Result<()> {
+    use crate::error::{Error, Kind};
+    let error = Error::new(Kind::Usage, "find the command");
+    let error = error.because("the program that a plugin ships has none for authors");
+    Err(error.hint("build your own from its source: `cargo install --path .`"))
 }

@@ -11,7 +11,7 @@ use crate::mcp::message::{self, Id, Message, parse};
 use crate::output;
 use crate::plugin::Plugin;
 use crate::proof::{Key, SHIPPED, Shipped};
-use crate::snapshot::{Items, LISTS, List, Snapshot, page, read};
+use crate::snapshot::{self, Items, LISTS, List, Snapshot, page, read};
 use crate::threads::{Inbox, spawn};
 use crate::typed::{self, Command, Typed};
 use crate::work::Work;
@@ -38,7 +38,7 @@ pub fn capture(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Resu
         return Err(error.hint("name its command: `plugdeps snapshot -- python server.py`"));
     }
     let path = plugin.place.root.join(SHIPPED);
-    let old: Option<Shipped> = fs::read_messages(&path);
+    let old: Option<Shipped> = snapshot::from_file(&path);
     let mut servers = if words.is_empty() { Vec::new() } else { old.map(|old| old.servers).unwrap_or_default() };
     for (environment, words) in commands {
         let snapshot = one(plugin, environment.as_deref(), &words)?;

@@ -6,8 +6,7 @@
 //! environment built by pip is not stale because uv appeared), the index (it differs between
 //! a terminal and a GUI, and would rebuild at every change of place).
 
-use crate::json;
-use crate::readable;
+use crate::json::{self, readable};
 use crate::runtime::Runtime;
 use serde::Serialize;
 use sha2::{Digest, Sha256};

@@ -7,10 +7,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::fault;
-use crate::json;
-use crate::readable;
+use crate::json::{self, readable};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -81,11 +79,6 @@ fn read_bounded(mut file: File) -> io::Result<Vec<u8>> {
 /// Reads a state file of ours. What cannot be read or parsed is absent: it is built anew, never reported.
 pub fn read_state<T: json::Read>(path: &Path) -> Option<T> {
     T::read(&serde_json::from_slice(&read_optional(path).ok()??).ok()?)
-}
-
-/// The same for what keeps parts of messages as they stand.
-pub fn read_messages<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&read_optional(path).ok()??).ok()
 }
 
 /// Replaces `path` by `value` as JSON: whoever reads sees the old content or the new, whole.

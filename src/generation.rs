@@ -6,8 +6,8 @@
 
 use crate::fingerprint::{Fingerprint, Identity, Request};
 use crate::fs::{self, Validator};
+use crate::json::readable;
 use crate::node_lock;
-use crate::readable;
 use crate::requirements::Item;
 use crate::runtime::Runtime;
 use serde::Serialize;

@@ -23,7 +23,6 @@ pub fn field<T: Read>(object: &Value, name: &str) -> Option<T> {
 }
 
 /// Has a type be read field by field; one behind `or` is empty where it is missing.
-#[macro_export]
 macro_rules! readable {
     ($type:ty { $($name:ident),* $(,)? } $(or { $($optional:ident),* $(,)? })?) => {
         impl $crate::json::Read for $type {
@@ -36,6 +35,8 @@ macro_rules! readable {
         }
     };
 }
+
+pub(crate) use readable;
 
 impl Read for String {
     fn read(value: &Value) -> Option<Self> {

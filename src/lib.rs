@@ -101,9 +101,5 @@ pub mod each;
 pub mod capture;
 #[cfg(feature = "author")]
 pub mod relock;
-#[cfg(feature = "author")]
-pub mod author;
-#[cfg(not(feature = "author"))]
-#[path = "author_absent.rs"]
 pub mod author;
 pub mod cli;

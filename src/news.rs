@@ -9,7 +9,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::readable;
+use crate::json::readable;
 use crate::store::Store;
 use serde::Serialize;
 

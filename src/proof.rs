@@ -12,9 +12,9 @@ use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Part;
 use crate::fs::{self, Validator};
 use crate::generation::{FAILED, Generation, SCHEMA};
+use crate::json::readable;
 use crate::plugin::Place;
-use crate::readable;
-use crate::snapshot::{List, Snapshot};
+use crate::snapshot::{self, List, Snapshot};
 use crate::store::now_ms;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -128,7 +128,7 @@ impl Key {
 
     /// What it said of itself there.
     pub fn snapshot(&self, generation: &Generation) -> Option<Snapshot> {
-        let read = |ending| fs::read_messages(&self.path(generation, ending));
+        let read = |ending| snapshot::from_file(&self.path(generation, ending));
         let snapshot: Option<Snapshot> = read(KNOWN).or_else(|| read(PROVEN));
         snapshot.filter(|snapshot| snapshot.schema == SCHEMA)
     }
@@ -164,7 +164,7 @@ impl Key {
     /// What the author says that the server says.
     pub fn shipped(&self, root: &Path) -> Option<Snapshot> {
         let shipped: Shipped =
-            fs::read_messages(&root.join(SHIPPED)).filter(|shipped: &Shipped| shipped.schema == SCHEMA)?;
+            snapshot::from_file(&root.join(SHIPPED)).filter(|shipped: &Shipped| shipped.schema == SCHEMA)?;
         shipped.servers.into_iter().find(|snapshot| snapshot.key == self.digest)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::readable;
+use crate::json::readable;
 use crate::requirement_line::{Flag, Line, Named, is_prefixed, local_place, shortened, shown};
 use crate::requirement_text::{each_joined_line, without_comment};
 use serde::Serialize;

@@ -1,9 +1,12 @@
 //! What a server said of itself when it last started: enough to answer for it while it is not there.
 
+use crate::fs;
 use crate::generation::SCHEMA;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::path::Path;
 
 /// A list that a server announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +143,11 @@ impl Snapshot {
         let said: Value = read(self.initialize.as_ref()?).ok()?;
         Some(said["capabilities"].clone())
     }
+}
+
+/// What a state file says that keeps parts of messages as they stand; what cannot be read is absent.
+pub fn from_file<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read_optional(path).ok()??).ok()
 }
 
 /// What JSON text says.

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use plugdeps::config::Settings;
-use plugdeps::manifest::{self, Project};
+use plugdeps::manifest;
+use plugdeps::project::Project;
 use plugdeps_fuzz::{Disk, error_keeps_secret, keeps_secret, planted};
 use std::cell::RefCell;
 

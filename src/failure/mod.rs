@@ -1,11 +1,12 @@
 //! Why an installer failed, recognised from its own words, what to do about it, and when to try again.
 //!
-//! The table of classes is in `outside.rs` and `inside.rs`. Its order is the policy: the first row one of whose phrases
+//! The table of classes is in `machine.rs`, `outside.rs` and `inside.rs`. Its order is the policy: the first row one of whose phrases
 //! was said is the class. A phrase is lowercase and holds a character that is in no name of a package or a file, so
 //! that none is mistaken for it; one that begins and ends with a line end is a whole line. What no row knows keeps the
 //! installer's own last lines.
 
 mod inside;
+mod machine;
 mod outside;
 
 use crate::version::{Specifiers, Version};
@@ -96,7 +97,7 @@ pub const UNKNOWN: Class =
 
 /// Every class that is recognised by words, in the order tried.
 pub fn spoken() -> impl Iterator<Item = &'static Class> {
-    outside::CLASSES.iter().chain(inside::CLASSES)
+    machine::CLASSES.iter().chain(outside::CLASSES).chain(inside::CLASSES)
 }
 
 /// Every class that is not.
