@@ -150,8 +150,8 @@ fn told(root: &Path, manifest: &Manifest, source: &Source, line: &Raw<'_>) -> Re
     let mut text = line.text.to_owned();
     for value in &line.find_links {
         let place = beside(root, source, value);
-        if !value.contains("://") && fs::is_taken(&place) {
-            text = text.replacen(value.as_str(), &file_url(&place), 1);
+        if !value.is_empty() && !value.contains("://") && fs::is_taken(&place) {
+            text = with_link(&text, value, &file_url(&place));
         }
     }
     let Some(place) = line.local else { return Ok(text) };
@@ -164,6 +164,17 @@ fn told(root: &Path, manifest: &Manifest, source: &Source, line: &Raw<'_>) -> Re
             Err(source_directory(format!("install `{}` in `{}` line {number}", line.text, source.label)))
         }
     }
+}
+
+/// The line with another value behind its `--find-links`, however that is written; what stands elsewhere may look alike.
+fn with_link(text: &str, value: &str, url: &str) -> String {
+    let is_value = |at: &usize| {
+        let before = text[..*at].trim_end_matches(['"', '\'', '=']).trim_end();
+        let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+        word == "-f" || (word.starts_with("--f") && before.len() < *at)
+    };
+    let at = text.match_indices(value).map(|(at, _)| at).find(is_value);
+    at.map_or_else(|| text.to_owned(), |at| format!("{}{url}{}", &text[..at], &text[at + value.len()..]))
 }
 
 /// The line of the manifest in which a line of what is handed over stands: of a project that is another one.
@@ -220,4 +231,22 @@ pub(super) fn file_url(path: &Path) -> String {
         }
     }
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_value_of_find_links_is_replaced() {
+        let cases = [
+            ("-c links.txt -f links", "-c links.txt -f URL"),
+            ("--find-links links --hash=x", "--find-links URL --hash=x"),
+            ("-flinks", "-fURL"),
+            ("--find-links='links'", "--find-links='URL'"),
+            ("--find-l links", "--find-l URL"),
+            ("-c links.txt", "-c links.txt"),
+        ];
+        cases.into_iter().for_each(|(text, told)| assert_eq!(with_link(text, "links", "URL"), told));
+    }
 }
