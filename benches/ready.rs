@@ -10,6 +10,8 @@
 mod bytecode;
 #[path = "ready/go_between.rs"]
 mod go_between;
+#[path = "ready/node.rs"]
+mod node;
 #[allow(dead_code)]
 #[path = "../tests/it/support/tools.rs"]
 mod tools;
@@ -54,6 +56,7 @@ fn main() -> Answer<()> {
     section("ready as manifests and environments grow", &|| growth(&bench, &rounds))?;
     section("weight of ready", &|| weight(&bench))?;
     section("the go-between", &|| go_between::rows(&bench, &rounds))?;
+    section("packages for Node", &|| node::rows(&bench, &rounds))?;
     section("cold install of `mcp<2` from local wheels", &|| cold(&bench, &rounds))?;
     section("the server's first import", &|| bytecode::rows(&bench, &rounds))?;
     report.finish();

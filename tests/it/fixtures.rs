@@ -67,6 +67,8 @@ fn only_locks_of_uv_name_addresses_since_there_they_are_data() {
     let outside = |path: &PathBuf| path.extension().is_none_or(|ending| ending != "lock");
     for path in files().into_iter().filter(outside) {
         let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        // A server may speak to another one on the same machine.
+        let text = ["http://127.0.0.1", "http://localhost"].iter().fold(text, |text, own| text.replace(own, ""));
         assert!(!text.contains("://"), "`{}` names an address", path.display());
     }
 }

@@ -339,3 +339,16 @@ fn one_directory_may_hold_manifests_for_both() {
         plugin.command(["run", "--environment", "node", "--", "sh", "-c", "node -p 'typeof require(\"zod\").z'"]);
     bare.run().ok().stdout_is("object\n");
 }
+
+#[test]
+fn an_aggregating_proxy_from_npm_serves_what_is_behind_it() {
+    let Some(plugin) = plugin("npm-proxy") else { return };
+    plugin.command(["sync"]).run().ok();
+    for _ in 0..2 {
+        let mut server = plugin.server("hub");
+        server.set_timeout(Duration::from_secs(60)).initialize();
+        let said = server.call_tool("everything__echo", json!({ "message": "hello" }));
+        assert!(text_of(&said).contains("hello"), "{said}");
+        assert!(server.list_tools().iter().all(|tool| tool.starts_with("everything__")));
+    }
+}
