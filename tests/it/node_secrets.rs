@@ -10,6 +10,8 @@ use std::path::PathBuf;
 const TOKEN: &str = "npm_t0k3n-s3cr3t";
 const PASSWORD: &str = "hunter2-s3cr3t";
 const LOGIN: &str = "me:hunter2-s3cr3t";
+/// One that stands in settings alone, where no variable tells it.
+const SETTING: &str = "s3ttings-s3cr3t";
 
 /// A plugin with secrets, and all that anybody has heard from it.
 struct Watched {
@@ -76,7 +78,7 @@ impl Watched {
     }
 }
 
-const SECRETS: [&str; 2] = [TOKEN, PASSWORD];
+const SECRETS: [&str; 3] = [TOKEN, PASSWORD, SETTING];
 
 /// A place where a secret may stand, which managers read it, what the registry demands, and how it comes there.
 type Place = (&'static str, &'static [Manager], &'static str, fn(Manager, Plugin, &Registry) -> Plugin);
@@ -190,8 +192,8 @@ fn everywhere(manager: Manager, registry: &Registry) -> Plugin {
     let plugin = Plugin::locking(manager, &[("alpha", "^1.0.0")], registry);
     let plugin = with_login_in_lock(plugin, manager);
     let (scope, address) = (registry.scope(), registry.url());
-    let plugin = npmrc(plugin, &format!("{scope}:_authToken=${{NPM_TOKEN}}\n//h/:_authToken={TOKEN}"));
-    let plugin = plugin.file(".yarnrc.yml", &format!("npmAuthToken: \"{TOKEN}\"\nnpmAlwaysAuth: true\n"));
+    let plugin = npmrc(plugin, &format!("{scope}:_authToken=${{NPM_TOKEN}}\n//h/:_authToken={SETTING}"));
+    let plugin = plugin.file(".yarnrc.yml", &format!("npmAuthToken: \"{SETTING}\"\nnpmAlwaysAuth: true\n"));
     let plugin =
         plugin.file("bunfig.toml", &format!("[install]\nregistry = {{ url = {address:?}, token = {TOKEN:?} }}\n"));
     fs::write(plugin.home.join(".npmrc"), format!("{scope}:_authToken={TOKEN}\n")).unwrap();
