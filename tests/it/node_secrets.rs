@@ -67,8 +67,9 @@ impl Watched {
         }
         let mut wrong = String::new();
         for path in holders(self.plugin.temp(), &SECRETS) {
-            // What managers keep for themselves is theirs.
-            let is_a_cache = path.starts_with(self.plugin.home.join(".npm/_cacache"));
+            // Where an archive came from is in the caches of npm and yarn 1, which are theirs.
+            let is_a_cache =
+                [".npm/_cacache", "yarn-cache"].iter().any(|cache| path.starts_with(self.plugin.home.join(cache)));
             if !self.own.contains(&path) && !is_a_cache {
                 let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
                 writeln!(wrong, "{}:\n{}", path.display(), text.chars().take(2000).collect::<String>()).unwrap();
