@@ -10,6 +10,8 @@ use std::path::PathBuf;
 const TOKEN: &str = "npm_t0k3n-s3cr3t";
 const PASSWORD: &str = "hunter2-s3cr3t";
 const LOGIN: &str = "me:hunter2-s3cr3t";
+/// One that stands in settings alone, where no variable tells it.
+const SETTING: &str = "s3ttings-s3cr3t";
 
 /// A plugin with secrets, and all that anybody has heard from it.
 struct Watched {
@@ -65,8 +67,9 @@ impl Watched {
         }
         let mut wrong = String::new();
         for path in holders(self.plugin.temp(), &SECRETS) {
-            // What managers keep for themselves is theirs.
-            let is_a_cache = path.starts_with(self.plugin.home.join(".npm/_cacache"));
+            // Where an archive came from is in the caches of npm and yarn 1, which are theirs.
+            let is_a_cache =
+                [".npm/_cacache", "yarn-cache"].iter().any(|cache| path.starts_with(self.plugin.home.join(cache)));
             if !self.own.contains(&path) && !is_a_cache {
                 let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
                 writeln!(wrong, "{}:\n{}", path.display(), text.chars().take(2000).collect::<String>()).unwrap();
@@ -76,7 +79,7 @@ impl Watched {
     }
 }
 
-const SECRETS: [&str; 2] = [TOKEN, PASSWORD];
+const SECRETS: [&str; 3] = [TOKEN, PASSWORD, SETTING];
 
 /// A place where a secret may stand, which managers read it, what the registry demands, and how it comes there.
 type Place = (&'static str, &'static [Manager], &'static str, fn(Manager, Plugin, &Registry) -> Plugin);
@@ -190,8 +193,8 @@ fn everywhere(manager: Manager, registry: &Registry) -> Plugin {
     let plugin = Plugin::locking(manager, &[("alpha", "^1.0.0")], registry);
     let plugin = with_login_in_lock(plugin, manager);
     let (scope, address) = (registry.scope(), registry.url());
-    let plugin = npmrc(plugin, &format!("{scope}:_authToken=${{NPM_TOKEN}}\n//h/:_authToken={TOKEN}"));
-    let plugin = plugin.file(".yarnrc.yml", &format!("npmAuthToken: \"{TOKEN}\"\nnpmAlwaysAuth: true\n"));
+    let plugin = npmrc(plugin, &format!("{scope}:_authToken=${{NPM_TOKEN}}\n//h/:_authToken={SETTING}"));
+    let plugin = plugin.file(".yarnrc.yml", &format!("npmAuthToken: \"{SETTING}\"\nnpmAlwaysAuth: true\n"));
     let plugin =
         plugin.file("bunfig.toml", &format!("[install]\nregistry = {{ url = {address:?}, token = {TOKEN:?} }}\n"));
     fs::write(plugin.home.join(".npmrc"), format!("{scope}:_authToken={TOKEN}\n")).unwrap();
