@@ -302,3 +302,22 @@ fn pip_alone_is_enough() {
         assert_eq!(scene.built_by(), "pip");
     });
 }
+
+#[test]
+fn a_build_by_npm_of_20_seconds_serves_the_first_session_of_a_server_in_javascript() {
+    with_the_real_client(|| {
+        let alpha = NpmPackage::new("alpha", "1.0.0").file("index.js", "exports.VALUE = 'alpha 1.0'\n");
+        let registry = Registry::of(&[alpha]);
+        registry.hold("alpha", Duration::from_secs(20));
+        let plugin = Plugin::new("node-tiny").fixture("node-tiny").node(&node::program().unwrap());
+        let cache = plugin.home.join("npm-cache");
+        let plugin = plugin.env("npm_config_cache", cache).env("npm_config_registry", registry.url()).hosted();
+        let api = Api::start().call("value");
+        let mut session = Claude { plugin: &plugin, api: &api }.start();
+        let profile = plugin.data.join("plugdeps/node/profile.json");
+        wait_until("the build is done", Duration::from_secs(20) + BUILD, || profile.is_file());
+        assert!(session.elapsed() >= Duration::from_secs(20), "the build took only {:?}", session.elapsed());
+        sleep(Duration::from_secs(SETTLING));
+        assert_eq!(session.ask().answer, ALPHA);
+    });
+}
