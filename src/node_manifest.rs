@@ -23,6 +23,10 @@ const LOCKS: [(&str, Format, &str); 6] = [
 /// Files beside it that decide as well, where the format has them.
 const BESIDE: [(&str, Format); 2] = [("pnpm-workspace.yaml", Format::PnpmLock), (".pnpmfile.cjs", Format::PnpmLock)];
 
+/// What is said where there is none.
+const NO_LOCK: &str = "there is no lock beside it, so that its packages may be others tomorrow: `npm install \
+                       --package-lock-only` writes one";
+
 /// Finds and reads the manifest of a directory; `None` when it has none, or one that asks for nothing.
 ///
 /// # Errors
@@ -44,6 +48,7 @@ pub fn read(root: &Path, directory: &str, settings: &Settings) -> Result<Option<
         Some((name, format)) => locked(root, directory, name, format, settings)?,
         None => Manifest::new(label, Format::Package, settings),
     };
+    manifest.notes.extend((manifest.format == Format::Package).then(|| NO_LOCK.to_owned()));
     let installed = |lock: &Source| node_lock::is_installed(&root.join(directory), lock);
     manifest.is_provided = manifest.closure.sources.first().is_some_and(installed);
     manifest.notes.extend(unused(root, directory, &manifest.label));

@@ -29,6 +29,13 @@ use std::time::{Duration, Instant};
 /// The lock is out of date or not there, for `check`; otherwise it cannot be made or written.
 pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<()> {
     let root = &plugin.place.root;
+    if environment.runtime() == Some(Runtime::Node) {
+        output::note(&format!(
+            "environment {}: its lock is for the manager of its packages to write",
+            environment.name
+        ));
+        return Ok(());
+    }
     let Some((source, old)) = provenance::source(root, environment)? else {
         let label = environment.manifest.as_ref().map(|manifest| manifest.label.clone()).unwrap_or_default();
         output::note(&format!("environment {}: `{label}` is a lock that something else wrote", environment.name));

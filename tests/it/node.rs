@@ -200,7 +200,12 @@ fn without_a_lock_npm_resolves_and_what_it_resolved_is_kept() {
     let kept = fs::read_to_string(plugin.node_generation().join("package-lock.json")).unwrap();
     assert!(kept.contains("node_modules/zod"), "{kept}");
     assert!(!plugin.root.join("package-lock.json").exists());
-    plugin.command(["check"]).run().ok().stdout_has("package.json (package-json)");
+    plugin
+        .command(["check"])
+        .run()
+        .ok()
+        .stdout_has("package.json (package-json)")
+        .stdout_has("npm install --package-lock-only");
 }
 
 #[test]
@@ -351,4 +356,15 @@ fn an_aggregating_proxy_from_npm_serves_what_is_behind_it() {
         assert!(text_of(&said).contains("hello"), "{said}");
         assert!(server.list_tools().iter().all(|tool| tool.starts_with("everything__")));
     }
+}
+
+#[test]
+fn the_lock_of_a_package_is_left_to_its_manager() {
+    let Some(plugin) = small() else { return };
+    let before = Tree::of(&plugin.root);
+    for words in [&["lock"][..], &["lock", "--check"]] {
+        let output = plugin.command(words).run();
+        output.ok().stderr_has("environment node: its lock is for the manager of its packages to write");
+    }
+    assert_same(&before, &Tree::of(&plugin.root));
 }
