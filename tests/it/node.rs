@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// A Node in which names are resolved the older way.
+const OLD_NODE: &str = "22.12.0";
+
 /// A plugin from a fixture, with `node` on PATH and the npm cache that all these tests share.
 fn plugin(fixture: &str) -> Option<Plugin> {
     plugin_at(fixture, "", None)
@@ -137,7 +140,7 @@ fn a_typescript_file_runs_where_node_strips_types_itself() {
 
 #[test]
 fn older_and_newer_nodes_resolve_alike() {
-    for version in ["18", "22"] {
+    for version in [OLD_NODE, "24"] {
         let Some(plugin) = small() else { return };
         plugin.link_as("node", &node::of(version));
         let said = told(&plugin);
@@ -173,21 +176,15 @@ fn a_server_from_npm_is_pinned_by_the_plugin_and_started_by_its_name() {
 
 #[test]
 fn each_manager_installs_what_its_lock_says_and_nothing_for_developers() {
-    for (manager, lock) in [
-        ("npm", "package-lock.json"),
-        ("pnpm", "pnpm-lock.yaml"),
-        ("yarn", "yarn.lock"),
-        ("berry", "yarn.lock"),
-        ("bun", "bun.lock"),
-    ] {
+    for manager in [Manager::Npm, Manager::Pnpm, Manager::Yarn, Manager::Berry, Manager::Bun] {
         let Some(plugin) = small() else { return };
         fs::remove_file(plugin.root.join("package-lock.json")).unwrap();
-        node::lock(manager, &plugin.root);
-        assert!(plugin.root.join(lock).is_file(), "{manager} wrote no {lock}");
+        plugin.lock(manager);
         let before = Tree::of(&plugin.root);
-        assert_eq!(told(&plugin)["dev"], json!(false), "{manager}");
-        let name = if manager == "berry" { "yarn 4." } else { manager };
-        assert!(plugin.node_installer().starts_with(name), "{manager}: {}", plugin.node_installer());
+        assert_eq!(told(&plugin)["dev"], json!(false), "{manager:?}");
+        let installer = plugin.node_installer();
+        assert!(installer.starts_with(manager.command()), "{manager:?}: {installer}");
+        assert_eq!(installer.starts_with("yarn 1."), manager == Manager::Yarn, "{installer}");
         assert_same(&before, &Tree::of(&plugin.root));
     }
 }
@@ -210,20 +207,20 @@ fn without_a_lock_npm_resolves_and_what_it_resolved_is_kept() {
 
 #[test]
 fn what_the_host_has_installed_is_used_and_nothing_is_installed() {
-    for program in ["npm", "bun"] {
+    for manager in [Manager::Npm, Manager::Bun] {
         let Some(plugin) = small() else { return };
-        if program == "bun" {
+        if manager == Manager::Bun {
             fs::remove_file(plugin.root.join("package-lock.json")).unwrap();
-            node::lock("bun", &plugin.root);
+            plugin.lock(manager);
         }
-        node::host_installs(&plugin.root, program);
+        node::host_installs(&plugin.root, manager);
         plugin.hook().ok().silent();
         let said = told(&plugin);
         assert!(
             said["required"].as_str().unwrap().starts_with(plugin.root.join("node_modules/zod").to_str().unwrap()),
-            "{program}: {said}"
+            "{manager:?}: {said}"
         );
-        assert_eq!(fs::read_dir(&plugin.data).unwrap().count(), 0, "{program}");
+        assert_eq!(fs::read_dir(&plugin.data).unwrap().count(), 0, "{manager:?}");
         plugin.command(["sync"]).run().ok().stderr_has("the host has installed");
         plugin.command(["check"]).run().ok().stdout_has("the host has installed all that the lock names");
     }
@@ -244,7 +241,7 @@ fn of_a_tree_that_the_host_did_not_finish_nothing_is_used() {
     ];
     for (number, spoil) in spoils.into_iter().enumerate() {
         let Some(plugin) = small() else { return };
-        node::host_installs(&plugin.root, "npm");
+        node::host_installs(&plugin.root, Manager::Npm);
         spoil(&plugin);
         let said = told(&plugin);
         for place in ["imported", "required"] {

@@ -1,20 +1,13 @@
 //! What tests of JavaScript need: Node, managers of its packages from npm, and plugins that use them.
 
-use super::Plugin;
 use super::tools::{fetched, finish, on_path};
-use serde_json::{Value, json};
+use super::{Manager, Plugin};
+use serde_json::Value;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The managers that write the locks of tests: the versions that plugdeps fetches.
-const MANAGERS: [(&str, &str, &str, &str); 4] = [
-    ("pnpm", "pnpm", "10.34.8", "pnpm/bin/pnpm.cjs"),
-    ("yarn", "yarn", "1.22.22", "yarn/bin/yarn.js"),
-    ("berry", "@yarnpkg/cli-dist", "4.18.1", "@yarnpkg/cli-dist/bin/yarn.js"),
-    ("bun", "@oven/bun-linux-x64-baseline", "1.4.5", "@oven/bun-linux-x64-baseline/bin/bun"),
-];
 /// Settings of the outer environment by which packages are reached.
 const NETWORK: [&str; 6] =
     ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
@@ -90,51 +83,16 @@ impl Plugin {
     }
 }
 
-/// Writes a lock for the `package.json` in a directory.
-pub fn lock(manager: &str, directory: &Path) {
-    let found = MANAGERS.iter().find(|(name, ..)| *name == manager);
-    let program = found.map(|(_, name, version, file)| package(name, version).join(file));
-    let mut command = match (manager, program) {
-        ("npm", _) => command("npm", &["install", "--package-lock-only", "--no-audit", "--no-fund"]),
-        ("bun", Some(bun)) => command(bun, &["install", "--lockfile-only"]),
-        (_, Some(script)) => {
-            let mut command = Command::new("node");
-            command.arg(script).args(match manager {
-                "pnpm" => ["install", "--lockfile-only", "--ignore-workspace"],
-                "yarn" => ["install", "--ignore-scripts", "--non-interactive"],
-                _ => ["install", "--mode=update-lockfile", "--no-immutable"],
-            });
-            command
-        }
-        (other, None) => panic!("no manager `{other}`"),
-    };
-    if manager == "berry" {
-        fs::write(directory.join("yarn.lock"), "").unwrap();
-    }
-    settings().into_iter().fold(&mut command, |command, (name, value)| command.env(name, value));
-    finish(command.env("YARN_ENABLE_TELEMETRY", "0").current_dir(directory), "a lock", "npm_config_registry");
-    for made in ["node_modules", ".yarn"] {
-        let _ = fs::remove_dir_all(directory.join(made));
-    }
-}
-
-fn command(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(args);
-    command
-}
-
 /// Installs what the host installs by itself.
-pub fn host_installs(directory: &Path, program: &str) {
-    let args: &[&str] = if program == "npm" {
-        &["ci", "--ignore-scripts"]
-    } else {
-        &["install", "--frozen-lockfile", "--ignore-scripts"]
+pub fn host_installs(directory: &Path, manager: Manager) {
+    let args: &[&str] = match manager {
+        Manager::Bun => &["install", "--frozen-lockfile", "--ignore-scripts"],
+        _ => &["ci", "--ignore-scripts"],
     };
-    let bun = || package(MANAGERS[3].1, MANAGERS[3].2).join(MANAGERS[3].3);
-    let mut command = if program == "npm" { command("npm", args) } else { command(bun(), args) };
+    let mut command = Command::new(manager.program());
+    command.args(args).current_dir(directory);
     settings().into_iter().fold(&mut command, |command, (name, value)| command.env(name, value));
-    finish(command.current_dir(directory), "the packages of the plugin", "npm_config_registry");
+    finish(&mut command, "the packages of the plugin", "npm_config_registry");
 }
 
 /// Writes an archive of a package, as `npm pack` does.
@@ -149,9 +107,4 @@ pub fn pack(archive: &Path, package: &Value, files: &[(&str, &str)]) {
     fs::create_dir_all(archive.parent().unwrap()).unwrap();
     let packed = Command::new("tar").arg("-czf").arg(archive).arg("-C").arg(staged.path()).arg("package").status();
     assert!(packed.unwrap().success());
-}
-
-/// A package with these dependencies.
-pub fn manifest(dependencies: Value) -> String {
-    json!({ "private": true, "dependencies": dependencies }).to_string()
 }
