@@ -2,6 +2,8 @@
 //!
 //! The packages come from npm once, and from its cache afterwards.
 
+use crate::support::host::copy_tree;
+use crate::support::namespace::skip;
 use crate::support::*;
 use serde_json::{Value, json};
 use std::fs;
@@ -20,7 +22,7 @@ fn plugin_at(fixture: &str, below: &str, node: Option<PathBuf>) -> Option<Plugin
     let node = match node.map_or_else(node::program, Ok) {
         Ok(node) => node,
         Err(why) => {
-            println!("SKIPPED node: {why}");
+            skip("node", &why);
             return None;
         }
     };
@@ -364,4 +366,21 @@ fn the_lock_of_a_package_is_left_to_its_manager() {
         output.ok().stderr_has("environment node: its lock is for the manager of its packages to write");
     }
     assert_same(&before, &Tree::of(&plugin.root));
+}
+
+#[test]
+fn a_plugin_on_another_file_system_than_its_data_finds_its_packages() {
+    let Some(plugin) = small() else { return };
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else {
+        return skip("node", "there is no /dev/shm here");
+    };
+    let root = elsewhere.path().join("a root");
+    copy_tree(&plugin.root, &root);
+    let flags = ["--root", root.to_str().unwrap(), "--data", plugin.data.to_str().unwrap()];
+    let script = root.join("main.js");
+    let said = plugin.bare_command(root.join("bin/plugdeps")).arg("run").args(flags).args(["--", "node"]).arg(&script);
+    let said = said.run().ok().json();
+    for place in ["imported", "required"] {
+        assert!(said[place].as_str().unwrap().contains("/env/node_modules/zod/"), "{said}");
+    }
 }
