@@ -591,7 +591,7 @@ fn what_packages_are_called_says_nothing_of_a_failure() {
 
 #[test]
 fn every_class_is_produced_here() {
-    let here = include_str!("failure_classes.rs");
+    let here = [include_str!("failure_classes.rs"), include_str!("node_failures.rs")].concat();
     for class in failure::spoken().chain(failure::UNSPOKEN) {
         assert!(here.contains(&format!("\"{}\"", class.code)), "no test produces `{}`", class.code);
     }
