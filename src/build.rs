@@ -16,6 +16,7 @@ use crate::log::Log;
 use crate::plugin::{Place, Plugin};
 use crate::process;
 use crate::reason::Reason;
+use crate::runtime::Runtime;
 use crate::store::{Builder, Failure, Sealed, Store, now_ms};
 use crate::work::{Decision, Work, tools};
 use std::sync::Arc;
@@ -159,8 +160,11 @@ fn gone(mut error: Error) -> Error {
     error.hint(class.hint)
 }
 
-/// The environment's own interpreter starts and is the one that was chosen.
+/// The environment's own interpreter starts and is the one that was chosen. One for Node has no other than that.
 fn probe(generation: &Generation, base: &BaseInterpreter) -> Result<()> {
+    if base.identity.runtime() == Runtime::Node {
+        return Ok(());
+    }
     let program = generation.interpreter(base);
     let error = || Error::new(Kind::InstallFailed, format!("start the new environment's `{}`", program.display()));
     match interpreter::ask_again(&program, base.identity.runtime()) {
