@@ -38,32 +38,41 @@ pub fn read(root: &Path, directory: &str, settings: &Settings) -> Result<Option<
     if !package.asks_for_packages() {
         return Ok(None);
     }
+    demand_inside(root, directory, &package)?;
+    let locks = locks(root, directory);
+    // That of the manager that the author names, or the first there is.
+    let named = package.manager().map(|(name, _)| name);
+    let used = locks.iter().find(|(_, _, manager)| Some(*manager) == named).or(locks.first());
+    let mut manifest = match used {
+        Some((name, format, _)) => locked(root, directory, name, *format, settings)?,
+        None => Manifest::new(label, Format::Package, settings),
+    };
+    manifest.notes.extend((manifest.format == Format::Package).then(|| NO_LOCK.to_owned()));
+    let installed = |lock: &Source| node_lock::is_installed(&root.join(directory), lock);
+    manifest.is_provided = manifest.closure.sources.first().is_some_and(installed);
+    for label in locks.iter().map(|(name, ..)| join(directory, name)).filter(|label| *label != manifest.label) {
+        manifest.notes.push(format!("`{label}` is not used: `{}` is there as well", manifest.label));
+    }
+    manifest.relevant = Some(package.relevant());
+    manifest.package = Some(package);
+    Ok(Some(manifest))
+}
+
+/// The archives that it names lie in the plugin, links resolved.
+fn demand_inside(root: &Path, directory: &str, package: &Package) -> Result<()> {
     for archive in package.archives()? {
         let path = root.join(directory).join(&archive);
         if fs::is_file(&path) && !fs::resolved(&path).starts_with(fs::resolved(root)) {
             return Err(package.outside(&format!("`{}`", archive.display())));
         }
     }
-    let mut manifest = match find_lock(root, directory, &package) {
-        Some((name, format)) => locked(root, directory, name, format, settings)?,
-        None => Manifest::new(label, Format::Package, settings),
-    };
-    manifest.notes.extend((manifest.format == Format::Package).then(|| NO_LOCK.to_owned()));
-    let installed = |lock: &Source| node_lock::is_installed(&root.join(directory), lock);
-    manifest.is_provided = manifest.closure.sources.first().is_some_and(installed);
-    manifest.notes.extend(unused(root, directory, &manifest.label));
-    manifest.relevant = Some(package.relevant());
-    manifest.package = Some(package);
-    Ok(Some(manifest))
+    Ok(())
 }
 
-/// The lock of the manager that the author names, or the first there is.
-fn find_lock(root: &Path, directory: &str, package: &Package) -> Option<(&'static str, Format)> {
-    let there = |(name, ..): &&(&str, Format, &str)| fs::is_taken(&root.join(join(directory, name)));
-    let named = package.manager().map(|(name, _)| name);
-    let mut found = LOCKS.iter().filter(there);
-    let of_named = LOCKS.iter().filter(there).find(|(_, _, manager)| Some(*manager) == named);
-    of_named.or_else(|| found.next()).map(|(name, format, _)| (*name, *format))
+/// The locks there are.
+fn locks(root: &Path, directory: &str) -> Vec<&'static (&'static str, Format, &'static str)> {
+    let directory = root.join(directory);
+    LOCKS.iter().filter(|(name, ..)| fs::is_taken(&directory.join(name))).collect()
 }
 
 fn locked(root: &Path, directory: &str, name: &str, format: Format, settings: &Settings) -> Result<Manifest> {
@@ -76,11 +85,4 @@ fn locked(root: &Path, directory: &str, name: &str, format: Format, settings: &S
         }
     }
     Ok(manifest)
-}
-
-/// Locks that stand there and are not used, in words.
-fn unused(root: &Path, directory: &str, used: &str) -> Vec<String> {
-    let labels = LOCKS.iter().map(|(name, ..)| join(directory, name));
-    let others = labels.filter(|label| label != used && fs::is_taken(&root.join(label)));
-    others.map(|label| format!("`{label}` is not used: `{used}` is there as well")).collect()
 }

@@ -12,6 +12,9 @@ use std::process::{Command, Stdio};
 const INITIALIZE: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n";
 /// The server that is pinned in `fixtures/npm-server`.
 const SERVER: &str = "@modelcontextprotocol/server-everything@2026.8.31";
+const PACKAGE: &str = r#"{"dependencies":{"is-number":"7.0.0"}}"#;
+const LOCK: &str = r#"{"lockfileVersion":3,"packages":{"":{"dependencies":{"is-number":"7.0.0"}},"node_modules/is-number":{
+"version":"7.0.0","integrity":"sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="}}}"#;
 /// What the user's own npm needs to reach its registry.
 const NETWORK: [&str; 4] = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "HTTPS_PROXY", "npm_config_registry"];
 
@@ -67,6 +70,9 @@ impl World<'_> {
 fn ready(world: &World<'_>, rounds: &Rounds) -> Answer<Vec<Row>> {
     let bench = world.bench;
     let plugin = world.plugin("node-esm")?;
+    let mut small = bench.bare_plugin("one package", &[("package.json", PACKAGE), ("package-lock.json", LOCK)])?;
+    small.environment.extend(world.settings()?);
+    output(small.command("sync"))?;
     let provided = world.bare("node-esm", "installed by the host")?;
     let mut install = with(world.command("npm")?, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
     install.current_dir(&provided.root);
@@ -77,6 +83,7 @@ fn ready(world: &World<'_>, rounds: &Rounds) -> Answer<Vec<Row>> {
     };
     let probes = vec![
         Probe::new("do-nothing process", bench.command(&bench.nothing)),
+        Probe::new("session-start, one package", small.command("session-start")).target(READY),
         Probe::new("session-start, 98 packages", plugin.command("session-start")).target(READY),
         Probe::new("run, 98 packages, before exec", run(&plugin)).target(READY).minus_base(),
         Probe::new("session-start, installed by the host", provided.command("session-start")),

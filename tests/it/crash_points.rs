@@ -4,8 +4,8 @@
 //! and a command; it is played once for each step of one process, which is killed there or gets an error, until the
 //! process has no further step. After each, the invariants hold and one more start heals.
 //!
-//! Each step is tried with a kill and with one of the errors (pip, which is slow: every third step, other ones each time,
-//! with one of both); with `PLUGDEPS_TEST_FAULTS=all`, each with a kill and with every error, once and from then on.
+//! Each step is tried with a kill or with one of the errors, by turns that are others each time (pip, which is slow: every
+//! third step); with `PLUGDEPS_TEST_FAULTS=all`, each with a kill and with every error, once and from then on.
 
 use crate::support::*;
 use serde_json::{Value, json};
@@ -70,11 +70,12 @@ impl Scene {
     /// Plays it for every step; how many steps there were, and how often it was played.
     fn play(self) {
         let before = self.names_in_root();
+        let mut random = Random::seeded();
         let stride = if self.slow && !all() { 3 } else { 1 };
-        let first = 1 + Random::seeded().below(stride) as usize;
+        let (first, turn) = (1 + random.below(stride) as usize, random.below(2) as usize);
         let (mut steps, mut played) = (0, 0);
         for number in (first..).step_by(stride as usize) {
-            let reached = whats(number, self.slow).iter().filter(|what| self.once(number, what)).count();
+            let reached = whats(number, turn).iter().filter(|what| self.once(number, what)).count();
             if reached == 0 {
                 break;
             }
@@ -221,14 +222,14 @@ fn all() -> bool {
 }
 
 /// What happens at a step.
-fn whats(number: usize, slow: bool) -> Vec<String> {
+fn whats(number: usize, turn: usize) -> Vec<String> {
     if all() {
         let errors = ERRORS.iter().flat_map(|error| [error.to_string(), format!("{error}+")]);
         return std::iter::once("kill".to_owned()).chain(errors).collect();
     }
     let lasts = if (number / ERRORS.len()).is_multiple_of(2) { "" } else { "+" };
     let both = ["kill".into(), format!("{}{lasts}", ERRORS[number % ERRORS.len()])];
-    if slow { vec![both[number % 2].clone()] } else { both.to_vec() }
+    vec![both[(number + turn) % 2].clone()]
 }
 
 /// Three versions were built; the oldest is named no more, and something lives in it. A build died, another failed.
