@@ -40,6 +40,17 @@ pub enum Scripts {
     Of(Vec<String>),
 }
 
+impl Scripts {
+    /// What of it decides what is installed, if it is not the usual.
+    pub fn as_part(&self) -> Option<String> {
+        match self {
+            Scripts::Off => None,
+            Scripts::All => Some("all".into()),
+            Scripts::Of(names) => Some(names.join("\n")),
+        }
+    }
+}
+
 /// The settings of one environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {

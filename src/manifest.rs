@@ -224,6 +224,12 @@ impl Manifest {
             parts.push(Part::new("requires-python", version.as_bytes()));
         }
         // Only where they are said, so that every other environment stays as it is.
+        parts.extend(
+            self.package
+                .as_ref()
+                .and_then(|_| self.scripts.as_part())
+                .map(|names| Part::new("scripts", names.as_bytes())),
+        );
         parts.extend(self.require_hashes.then(|| Part::new("require-hashes", b"true")));
         parts.extend(self.exclude_newer.iter().map(|moment| Part::new("exclude-newer", moment.as_bytes())));
         Request {

@@ -5,14 +5,20 @@ const module_ = require("node:module")
 const { realpathSync } = require("node:fs")
 const { pathToFileURL } = require("node:url")
 
-// A server may start one of another plugin, which has another environment.
-const root = process.env.PLUGDEPS_NODE_ENVIRONMENT === __dirname && process.env.PLUGDEPS_NODE_ROOT
-if (root) {
-  const places = new Set([root])
+const { PLUGDEPS_NODE_ENVIRONMENT: environment, PLUGDEPS_NODE_ROOT: root } = process.env
+
+// Node resolves links, wherever they are in a path.
+function real(path) {
   try {
-    places.add(realpathSync(root))
-  } catch {}
-  const roots = [...places].map(place => pathToFileURL(place + "/").href)
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+// A server may start one of another plugin, which has another environment.
+if (root && environment && real(environment) === real(__dirname)) {
+  const roots = [...new Set([root, real(root)])].map(place => pathToFileURL(place + "/").href)
   const anchor = pathToFileURL(__dirname + "/index.js").href
   if (module_.registerHooks) here(roots, anchor)
   else old(roots, anchor)

@@ -266,6 +266,8 @@ fn scripts_of_packages_run_only_if_the_author_says_so() {
         }
         let dependencies = json!({ "one": "file:vendor/one.tgz", "two": "file:vendor/two.tgz" });
         plugin.write("package.json", &json!({ "dependencies": dependencies }).to_string());
+        // The setting alone makes it another environment.
+        plugin.command(["sync"]).run().ok();
         plugin.write("plugdeps.toml", setting);
         plugin.command(["sync"]).run().ok();
         let modules = plugin.node_generation().join("env/node_modules");
@@ -382,5 +384,21 @@ fn a_plugin_on_another_file_system_than_its_data_finds_its_packages() {
     let said = said.run().ok().json();
     for place in ["imported", "required"] {
         assert!(said[place].as_str().unwrap().contains("/env/node_modules/zod/"), "{said}");
+    }
+}
+
+#[test]
+fn data_behind_a_link_and_a_plugin_behind_one_are_found_as_any_other() {
+    let Some(plugin) = small() else { return };
+    let links = ["data", "root"].map(|name| plugin.temp().join(format!("link to {name}")));
+    std::os::unix::fs::symlink(&plugin.data, &links[0]).unwrap();
+    std::os::unix::fs::symlink(&plugin.root, &links[1]).unwrap();
+    for (data, root) in [(&links[0], &plugin.root), (&plugin.data, &links[1]), (&links[0], &links[1])] {
+        let flags = ["--root", root.to_str().unwrap(), "--data", data.to_str().unwrap()];
+        let run = plugin.bare_command(root.join("bin/plugdeps")).arg("run").args(flags).args(["--", "node"]);
+        let said = run.arg(root.join("main.js")).run().ok().json();
+        for place in ["imported", "required"] {
+            assert!(said[place].as_str().unwrap().contains("/env/node_modules/zod/"), "{said}");
+        }
     }
 }
