@@ -46,9 +46,9 @@ fn path(node_modules: &Path, node: &Path, search_path: &OsStr) -> OsString {
 }
 
 fn joined(first: &[PathBuf], rest: &OsStr) -> OsString {
-    let rest = std::env::split_paths(rest).filter(|path| !path.as_os_str().is_empty());
+    let others = std::env::split_paths(rest).filter(|path| !path.as_os_str().is_empty());
     // A directory with a separator in its name cannot stand there.
-    std::env::join_paths(first.iter().cloned().chain(rest)).unwrap_or_default()
+    std::env::join_paths(first.iter().cloned().chain(others)).unwrap_or_else(|_| rest.to_owned())
 }
 
 /// `--require` is quoted, since there may be spaces in the path; the user's own options stay.
@@ -103,6 +103,13 @@ mod tests {
             options(Path::new("/a b/\"c\"/d.cjs")).to_string_lossy().split(" --").next().unwrap(),
             "--require=\"/a b/\\\"c\\\"/d.cjs\""
         );
+    }
+
+    #[test]
+    fn what_was_there_stays_where_a_directory_cannot_be_added() {
+        let separator = if cfg!(windows) { "\"" } else { ":" };
+        let odd = PathBuf::from(format!("a{separator}b"));
+        assert_eq!(joined(&[odd], OsStr::new("c")), "c");
     }
 
     #[test]

@@ -61,11 +61,6 @@ impl Package {
         }
     }
 
-    /// Its path in the plugin.
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-
     /// The file as it was read.
     pub fn text(&self) -> &str {
         &self.text
