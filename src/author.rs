@@ -12,9 +12,16 @@ use crate::typed::{Command, Typed};
 #[cfg(feature = "author")]
 pub fn obey(plugin: &Plugin, command: Command, typed: &Typed) -> Result<()> {
     match command {
+        Command::Bundle => crate::bundle::bundle(plugin, &targets(typed)?),
         Command::Snapshot => crate::capture::capture(plugin, typed.environment.as_deref(), &typed.words),
         _ => crate::each::each(plugin, typed, &|environment| crate::relock::lock(plugin, environment, typed.check)),
     }
+}
+
+#[cfg(feature = "author")]
+fn targets(typed: &Typed) -> Result<crate::bundle::Targets> {
+    let platforms = typed.platforms.iter().map(|name| crate::platform::Platform::named(name)).collect::<Result<_>>()?;
+    Ok(crate::bundle::Targets { platforms, pythons: typed.pythons.clone() })
 }
 
 /// Says that there are none.

@@ -50,7 +50,7 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
-        Command::Lock | Command::Snapshot => author::obey(&Plugin::load(place()?)?, command, &typed)?,
+        Command::Bundle | Command::Lock | Command::Snapshot => author::obey(&Plugin::load(place()?)?, command, &typed)?,
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }

@@ -62,6 +62,7 @@ pub mod script_manifest;
 pub mod environments;
 pub mod plugin;
 pub mod provenance;
+pub mod bundled;
 pub mod entry_point;
 pub mod generation;
 pub mod unpinned;
@@ -98,8 +99,14 @@ pub mod hook;
 pub mod typed;
 pub mod each;
 #[cfg(feature = "author")]
+pub mod platform;
+#[cfg(feature = "author")]
+pub mod workbench;
+#[cfg(feature = "author")]
 pub mod capture;
 #[cfg(feature = "author")]
 pub mod relock;
+#[cfg(feature = "author")]
+pub mod bundle;
 pub mod author;
 pub mod cli;

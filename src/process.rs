@@ -23,7 +23,7 @@ mod os;
 #[path = "process_windows.rs"]
 mod os;
 
-pub use os::{become_command, describe_end, detach_from_session, inherited_lock, spawn_detached};
+pub use os::{NO_FILE, become_command, describe_end, detach_from_session, inherited_lock, spawn_detached};
 
 /// The command that only [`spawn_detached`] writes.
 pub const DETACH: &str = "__detach";

@@ -14,6 +14,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+/// A file that is always there, and empty.
+pub const NO_FILE: &str = "/dev/null";
+
 /// The processes that one job started.
 pub(super) struct Group {
     first: Option<Pid>,

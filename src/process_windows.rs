@@ -13,6 +13,9 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// A file that is always there, and empty.
+pub const NO_FILE: &str = "nul";
+
 /// `DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP`.
 const DETACHED: u32 = 0x0000_0008 | 0x0000_0200;
 /// `CREATE_BREAKAWAY_FROM_JOB`, refused by jobs that do not allow it.

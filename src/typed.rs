@@ -20,6 +20,7 @@ commands
   check, --check         look, explain, change nothing
   env                    print the environment's variables
   prune                  remove what nothing uses
+  bundle                 for authors: put the packages themselves into the plugin, for starts without a network
   lock [--check]         for authors: write a lock of the requirements, or say whether it is up to date
   snapshot [-- CMD…]     for authors: write down what the servers announce, to be shown while packages install
 
@@ -29,15 +30,28 @@ flags
   --environment NAME     one of several environments
   --json                 check: for programs
   --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
+  --platform NAME[,…]    bundle: linux-x64, darwin-arm64, … (default: this one)
+  --python VERSION[,…]   bundle: 3.11, 3.12, … (default: the one used here)
   --rebuild              sync: build even if the environment fits
   --help, --version
 
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
 ";
 
-const COMMANDS: [&str; 8] = ["session-start", "run", "sync", "check", "env", "prune", "lock", "snapshot"];
-const FLAGS: [&str; 9] =
-    ["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
+const COMMANDS: [&str; 9] = ["session-start", "run", "sync", "check", "env", "prune", "bundle", "lock", "snapshot"];
+const FLAGS: [&str; 11] = [
+    "--root",
+    "--data",
+    "--environment",
+    "--json",
+    "--format",
+    "--rebuild",
+    "--platform",
+    "--python",
+    "--help",
+    "--version",
+    "--check",
+];
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +68,8 @@ pub enum Command {
     Env,
     /// Sweep.
     Prune,
+    /// Put the packages into the plugin.
+    Bundle,
     /// Write a lock.
     Lock,
     /// Write down what servers announce.
@@ -69,7 +85,9 @@ pub enum Command {
 }
 
 /// Flags that mean something to some commands only.
-const OWN_FLAGS: [(&str, &[Command]); 4] = [
+const OWN_FLAGS: [(&str, &[Command]); 6] = [
+    ("--platform", &[Command::Bundle]),
+    ("--python", &[Command::Bundle]),
     ("--json", &[Command::Check]),
     ("--format", &[Command::Env]),
     ("--rebuild", &[Command::Sync]),
@@ -90,6 +108,10 @@ pub struct Typed {
     pub data: Option<PathBuf>,
     /// `--environment`.
     pub environment: Option<String>,
+    /// `--platform`.
+    pub platforms: Vec<String>,
+    /// `--python`.
+    pub pythons: Vec<String>,
     /// `--format`.
     pub format: Format,
     /// `--json`.
@@ -167,6 +189,8 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "format" => typed.format = Format::parse(&value()?.to_string_lossy())?,
         "json" => typed.json = true,
         "rebuild" => typed.rebuild = true,
+        "platform" => typed.platforms.extend(several(&value()?)),
+        "python" => typed.pythons.extend(several(&value()?)),
         "check" if typed.command == Some(Command::Lock) => typed.check = true,
         "check" => typed.command = Some(Command::Check),
         "help" => typed.command = Some(Command::Help),
@@ -174,6 +198,11 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         other => return Err(unknown("flag", &format!("--{other}"), &FLAGS)),
     }
     Ok(())
+}
+
+/// What a flag names that may name several.
+fn several(value: &OsString) -> Vec<String> {
+    value.to_string_lossy().split(',').map(|name| name.trim().to_owned()).collect()
 }
 
 fn command(word: &OsString) -> Result<Command> {
@@ -185,6 +214,7 @@ fn command(word: &OsString) -> Result<Command> {
         "check" => Command::Check,
         "env" => Command::Env,
         "prune" => Command::Prune,
+        "bundle" => Command::Bundle,
         "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
         "help" => Command::Help,

@@ -2,6 +2,7 @@
 
 use crate::backend::{self, Need};
 use crate::backoff;
+use crate::bundled;
 use crate::environments::{Environment, MAIN, NODE};
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
@@ -149,7 +150,8 @@ impl<'a> Work<'a> {
         let root = &self.plugin.place.root;
         let remarks = backend::handover::remarks(root, self.manifest);
         let stale = provenance::note(root, self.environment);
-        self.manifest.notes.iter().cloned().chain(remarks).chain(stale).collect()
+        let bundle = bundled::note(root, &self.environment.name, self.manifest);
+        self.manifest.notes.iter().cloned().chain(remarks).chain(stale).chain(bundle).collect()
     }
 
     /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.

@@ -3,16 +3,24 @@
 //! [`POLICY`] is the policy: the first row that agrees is used, and why the rows before it did not
 //! agree is kept for `--check`.
 
+#[cfg(feature = "author")]
+pub mod download;
+#[cfg(feature = "author")]
+pub mod everything;
 pub mod handover;
 pub mod hashes;
 pub mod node;
+pub mod node_bundle;
 pub mod node_files;
 pub mod node_manager;
+#[cfg(feature = "author")]
+pub mod pack;
 pub mod pip;
 #[cfg(feature = "author")]
 pub mod resolve;
 pub mod uv;
 
+use crate::bundled::{self, Bundle};
 use crate::config::Installer;
 use crate::error::{Error, Kind, Result};
 use crate::failure::{self, Class};
@@ -43,6 +51,13 @@ pub struct Need<'a> {
     pub interpreter: &'a BaseInterpreter,
     /// Where an installer may be installed: beside the environments, kept between builds.
     pub tools: PathBuf,
+}
+
+impl Need<'_> {
+    /// What the plugin carries for it.
+    fn bundle(&self) -> Option<Bundle> {
+        bundled::of(self.root, self.environment, self.manifest)
+    }
 }
 
 /// An installer that agreed to serve.
@@ -122,14 +137,17 @@ impl Backend {
         }
     }
 
-    /// Gets ready what installers need: a directory to run in, and uv where it has to be fetched first.
+    /// Gets ready what installers need: a directory to run in, and the installer where it has to be fetched first. pip
+    /// does without uv as long as the plugin carries the packages.
     ///
     /// # Errors
-    /// uv cannot be fetched.
+    /// It cannot be fetched.
     pub fn prepare(self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Self> {
         make_scratch(generation)?;
         match self {
-            Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session).map(Backend::Uv),
+            Backend::UvByPip(pip) if need.bundle().is_none() => {
+                pip.fetch_uv(need, generation, session).map(Backend::Uv)
+            }
             Backend::Node(node) => node.prepare(need, generation, session).map(Backend::Node),
             ready => Ok(ready),
         }
@@ -147,11 +165,46 @@ impl Backend {
         })
     }
 
-    /// Installs the packages.
+    /// Installs the packages: those that the plugin carries, or else from where the installer has them.
     ///
     /// # Errors
     /// The installer failed.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+        match need.bundle().map(|bundle| self.install_bundle(&bundle, need, generation, session)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                let cause = error.causes.first().and_then(|cause| cause.lines().next()).unwrap_or_default();
+                let unserved = format!("{UNSERVED}: {}: {cause}", error.message);
+                session.log.say(&unserved);
+                self.fetch_packages(need, generation, session).map_err(|error| error.because(unserved))?;
+            }
+            None => self.fetch_packages(need, generation, session)?,
+        }
+        match self {
+            Backend::Node(node) => node.finish(need, generation, session),
+            _ => Ok(()),
+        }
+    }
+
+    fn install_bundle(
+        &self,
+        bundle: &Bundle,
+        need: &Need<'_>,
+        generation: &Generation,
+        session: &mut Session<'_>,
+    ) -> Result<()> {
+        let list = generation.scratch().join("bundle.txt");
+        fs::write(&list, bundle.list.as_bytes())?;
+        match self {
+            Backend::Uv(uv) => session.step(&uv.install_bundle(generation, &list, &bundle.packages)),
+            Backend::Pip(pip) | Backend::UvByPip(pip) => {
+                session.step(&pip.install_bundle(generation, &list, &bundle.packages)?)
+            }
+            Backend::Node(node) => node.install_bundle(bundle, need, generation, session),
+        }
+    }
+
+    fn fetch_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
         let install =
             |session: &mut Session<'_>, job: &Job| session.step(job).map_err(|error| reconsider(error, need.manifest));
         match self {
@@ -164,11 +217,14 @@ impl Backend {
                     outcome => outcome,
                 }
             }
-            Backend::Pip(pip) | Backend::UvByPip(pip) => {
+            Backend::Pip(pip) => {
                 pip.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
             }
+            Backend::UvByPip(pip) => {
+                Backend::Uv(pip.fetch_uv(need, generation, session)?).fetch_packages(need, generation, session)
+            }
             Backend::Node(node) => {
-                node.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
+                node.fetch_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
             }
         }
     }
@@ -182,6 +238,9 @@ impl Backend {
         }
     }
 }
+
+/// What a person is told where the packages that the plugin carries are not all, or not the right ones.
+const UNSERVED: &str = "the packages that the plugin carries do not serve here";
 
 /// Where installers run: what they find there keeps uv from looking further.
 fn make_scratch(generation: &Generation) -> Result<()> {

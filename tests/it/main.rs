@@ -4,6 +4,7 @@
 
 mod back_off;
 mod backends;
+mod bundle;
 mod check;
 mod conformance;
 mod crash_points;
