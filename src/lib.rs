@@ -74,6 +74,8 @@ pub mod tool;
 pub mod interpreter;
 pub mod backoff;
 pub mod gc;
+#[cfg(feature = "author")]
+pub mod platform;
 pub mod backend;
 pub mod indexes;
 pub mod builder;
@@ -98,8 +100,6 @@ pub mod run;
 pub mod hook;
 pub mod typed;
 pub mod each;
-#[cfg(feature = "author")]
-pub mod platform;
 #[cfg(feature = "author")]
 pub mod workbench;
 #[cfg(feature = "author")]

@@ -1,8 +1,7 @@
 //! The systems that a plugin can carry packages for, under the names that each installer has for them.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
-use crate::typed::usage;
 
 /// A system: an operating system, a processor and a C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +45,8 @@ impl Platform {
         let found = PLATFORMS.into_iter().find(|platform| platform.name == name);
         let names = || PLATFORMS.iter().map(|platform| platform.name);
         let unknown = || -> Error {
-            let error = usage(format!("make a bundle for `{name}`")).because("there is no such platform");
+            let error =
+                Error::new(Kind::Usage, format!("make a bundle for `{name}`")).because("there is no such platform");
             let all = || format!("the platforms are {}", names().collect::<Vec<_>>().join(", "));
             error.hint(nearest(name, names()).map_or_else(all, |near| format!("did you mean `{near}`?")))
         };
