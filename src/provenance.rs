@@ -6,8 +6,9 @@ use crate::environments::Environment;
 use crate::error::Result;
 use crate::fingerprint::hash_of;
 use crate::manifest::{Format, Manifest};
+use crate::project::split;
 use crate::project::{Project, join};
-use crate::script_manifest::{self, is_script, split};
+use crate::script_manifest::{self, is_script};
 use std::path::Path;
 
 const BEGIN: &str = "# written by `plugdeps ";
