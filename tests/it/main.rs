@@ -18,6 +18,7 @@ mod fixtures;
 mod go_between;
 mod hostile;
 mod invariants;
+mod launcher;
 mod manifests;
 mod model;
 mod node;
