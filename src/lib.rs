@@ -38,6 +38,8 @@ pub mod nearest;
 pub mod toml_value;
 pub mod toml_text;
 pub mod toml_section;
+#[cfg(feature = "author")]
+pub mod json_text;
 pub mod version;
 pub mod node_range;
 pub mod runtime;
