@@ -472,11 +472,13 @@ mod tests {
     proptest! {
         #[test]
         fn it_reads_what_others_read_and_as_they_do(text in pieces()) {
-            let expected = serde_json::from_slice::<Plain>(text.trim_start_matches('\u{feff}').as_bytes()).ok();
-            let read = Document::parse("a.json", text.as_bytes()).ok();
             let marks = text.chars().take_while(|&c| c == '\u{feff}').count();
-            prop_assume!(marks <= 1);
-            prop_assert_eq!(read.map(|document| plain(&document, &document.root)), expected);
+            let expected = serde_json::from_slice::<Plain>(text.trim_start_matches('\u{feff}').as_bytes());
+            // It knows numbers by their form alone.
+            let is_too_large = expected.as_ref().is_err_and(|e| e.to_string().contains("out of range"));
+            prop_assume!(marks <= 1 && !is_too_large);
+            let read = Document::parse("a.json", text.as_bytes()).ok();
+            prop_assert_eq!(read.map(|document| plain(&document, &document.root)), expected.ok());
         }
     }
 }
