@@ -117,5 +117,7 @@ pub mod install_line;
 pub mod capture;
 #[cfg(feature = "author")]
 pub mod relock;
+#[cfg(feature = "author")]
+pub mod lint;
 pub mod author;
 pub mod cli;

@@ -1,7 +1,6 @@
 //! What was typed, and what it means.
 
 use crate::error::{Error, Kind, Result};
-use crate::export::Format;
 use crate::nearest::nearest;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
@@ -22,22 +21,34 @@ commands
   prune                  remove what nothing uses
   lock [--check]         for authors: write a lock of the requirements, or say whether it is up to date
   snapshot [-- CMD…]     for authors: write down what the servers announce, to be shown while packages install
+  lint [DIR]             for authors: what in a plugin will hurt its users
 
 flags
   --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
   --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
   --environment NAME     one of several environments
-  --json                 check: for programs
-  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
+  --json                 check, lint: for programs
+  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh); lint: text, json or github
   --rebuild              sync: build even if the environment fits
+  --strict               lint: warnings count as errors
   --help, --version
 
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
 ";
 
-const COMMANDS: [&str; 8] = ["session-start", "run", "sync", "check", "env", "prune", "lock", "snapshot"];
-const FLAGS: [&str; 9] =
-    ["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
+const COMMANDS: [&str; 9] = ["session-start", "run", "sync", "check", "env", "prune", "lock", "snapshot", "lint"];
+const FLAGS: [&str; 10] = [
+    "--root",
+    "--data",
+    "--environment",
+    "--json",
+    "--format",
+    "--rebuild",
+    "--help",
+    "--version",
+    "--check",
+    "--strict",
+];
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +69,8 @@ pub enum Command {
     Lock,
     /// Write down what servers announce.
     Snapshot,
+    /// Find what will hurt users.
+    Lint,
     /// `--help`.
     Help,
     /// `--version`.
@@ -69,9 +82,10 @@ pub enum Command {
 }
 
 /// Flags that mean something to some commands only.
-const OWN_FLAGS: [(&str, &[Command]); 4] = [
-    ("--json", &[Command::Check]),
-    ("--format", &[Command::Env]),
+const OWN_FLAGS: [(&str, &[Command]); 5] = [
+    ("--json", &[Command::Check, Command::Lint]),
+    ("--format", &[Command::Env, Command::Lint]),
+    ("--strict", &[Command::Lint]),
     ("--rebuild", &[Command::Sync]),
     (
         "--environment",
@@ -91,11 +105,13 @@ pub struct Typed {
     /// `--environment`.
     pub environment: Option<String>,
     /// `--format`.
-    pub format: Format,
+    pub format: Option<String>,
     /// `--json`.
     pub json: bool,
     /// `--rebuild`.
     pub rebuild: bool,
+    /// `--strict`.
+    pub strict: bool,
     /// `--check` of `lock`.
     pub check: bool,
     /// What stands behind the command.
@@ -120,6 +136,9 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
                 if typed.command == Some(Command::Detach) {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
+            }
+            Arg::Value(word) if typed.command == Some(Command::Lint) && typed.root.is_none() => {
+                typed.root = Some(word.into());
             }
             Arg::Value(word) => {
                 let error = usage(format!("understand `{}`", word.to_string_lossy()));
@@ -164,8 +183,9 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "root" => typed.root = Some(value()?.into()),
         "data" => typed.data = Some(value()?.into()),
         "environment" => typed.environment = Some(value()?.to_string_lossy().into_owned()),
-        "format" => typed.format = Format::parse(&value()?.to_string_lossy())?,
+        "format" => typed.format = Some(value()?.to_string_lossy().into_owned()),
         "json" => typed.json = true,
+        "strict" => typed.strict = true,
         "rebuild" => typed.rebuild = true,
         "check" if typed.command == Some(Command::Lock) => typed.check = true,
         "check" => typed.command = Some(Command::Check),
@@ -187,6 +207,7 @@ fn command(word: &OsString) -> Result<Command> {
         "prune" => Command::Prune,
         "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
+        "lint" => Command::Lint,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,
         crate::process::DETACH => Command::Detach,

@@ -17,6 +17,7 @@ mod fixtures;
 mod go_between;
 mod hostile;
 mod invariants;
+mod lint;
 mod manifests;
 mod model;
 mod node;
