@@ -2,7 +2,6 @@
 //! keep it small.
 
 use crate::error::Result;
-use crate::plugin::Plugin;
 use crate::typed::{Command, Typed};
 
 /// Obeys a command for authors.
@@ -10,7 +9,12 @@ use crate::typed::{Command, Typed};
 /// # Errors
 /// As it says.
 #[cfg(feature = "author")]
-pub fn obey(plugin: &Plugin, command: Command, typed: &Typed) -> Result<()> {
+pub fn obey(command: Command, typed: &Typed) -> Result<()> {
+    use crate::plugin::{Plugin, locate};
+    if command == Command::Lint {
+        return lint(typed);
+    }
+    let plugin = &Plugin::load(locate(typed.root.as_deref(), typed.data.as_deref())?)?;
     match command {
         Command::Bundle => crate::bundle::bundle(plugin, &targets(typed)?),
         Command::Snapshot => crate::capture::capture(plugin, typed.environment.as_deref(), &typed.words),
@@ -24,12 +28,21 @@ fn targets(typed: &Typed) -> Result<crate::bundle::Targets> {
     Ok(crate::bundle::Targets { platforms, pythons: typed.pythons.clone() })
 }
 
+/// It needs no data, and so no place for them.
+#[cfg(feature = "author")]
+fn lint(typed: &Typed) -> Result<()> {
+    use crate::lint::{Style, lint};
+    let named = if typed.json { Some("json") } else { typed.format.as_deref() };
+    let style = named.map_or(Ok(Style::default()), Style::parse)?;
+    lint(typed.root.as_deref().unwrap_or(".".as_ref()), style, typed.strict)
+}
+
 /// Says that there are none.
 ///
 /// # Errors
 /// Always.
 #[cfg(not(feature = "author"))]
-pub fn obey(_plugin: &Plugin, _command: Command, _typed: &Typed) -> Result<()> {
+pub fn obey(_command: Command, _typed: &Typed) -> Result<()> {
     use crate::error::{Error, Kind};
     let error = Error::new(Kind::Usage, "find the command");
     let error = error.because("the program that a plugin ships has none for authors");

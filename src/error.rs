@@ -39,6 +39,8 @@ pub enum Kind {
     ServerEnded,
     /// A lock is missing or older than what it was made of.
     LockOutdated,
+    /// `lint` found what will hurt users.
+    LintFindings,
     /// A file operation failed.
     Io,
 }
@@ -105,6 +107,7 @@ pub const KINDS: &[KindInfo] = &[
         "The server ended before it answered, and no earlier environment serves.",
     ),
     row(Kind::LockOutdated, "lock-outdated", 16, "A lock is missing, or what it was made of is no longer what it was."),
+    row(Kind::LintFindings, "lint-findings", 17, "`lint` found errors, or warnings where those count."),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(
         Kind::CommandNotFound,

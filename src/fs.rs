@@ -20,6 +20,7 @@ mod os;
 #[path = "fs_windows.rs"]
 mod os;
 
+pub use os::is_program;
 pub use os::{HAS_LINKS, boot, create_private_directory, link_directory, owner, sync_file_system, user, validator};
 
 /// The largest manifest, lock or state file that is read, in bytes.

@@ -140,6 +140,11 @@ pub fn sync_file_system(_path: &Path) -> crate::error::Result<()> {
 }
 
 /// Whether the running user may write in a directory.
+/// Whether a file may be executed by anybody.
+pub fn is_program(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|m| m.mode() & 0o111 != 0)
+}
+
 pub(super) fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
 }

@@ -1,7 +1,6 @@
 //! What was typed, and what it means.
 
 use crate::error::{Error, Kind, Result};
-use crate::export::Format;
 use crate::nearest::nearest;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
@@ -23,23 +22,26 @@ commands
   bundle                 for authors: put the packages themselves into the plugin, for starts without a network
   lock [--check]         for authors: write a lock of the requirements, or say whether it is up to date
   snapshot [-- CMD…]     for authors: write down what the servers announce, to be shown while packages install
+  lint [DIR]             for authors: what in a plugin will hurt its users
 
 flags
   --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
   --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
   --environment NAME     one of several environments
-  --json                 check: for programs
-  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
+  --json                 check, lint: for programs
+  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh); lint: text, json or github
   --platform NAME[,…]    bundle: linux-x64, darwin-arm64, … (default: this one)
   --python VERSION[,…]   bundle: 3.11, 3.12, … (default: the one used here)
   --rebuild              sync: build even if the environment fits
+  --strict               lint: warnings count as errors
   --help, --version
 
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
 ";
 
-const COMMANDS: [&str; 9] = ["session-start", "run", "sync", "check", "env", "prune", "bundle", "lock", "snapshot"];
-const FLAGS: [&str; 11] = [
+const COMMANDS: [&str; 10] =
+    ["session-start", "run", "sync", "check", "env", "prune", "bundle", "lock", "snapshot", "lint"];
+const FLAGS: [&str; 12] = [
     "--root",
     "--data",
     "--environment",
@@ -51,6 +53,7 @@ const FLAGS: [&str; 11] = [
     "--help",
     "--version",
     "--check",
+    "--strict",
 ];
 
 /// What is to be done.
@@ -74,6 +77,8 @@ pub enum Command {
     Lock,
     /// Write down what servers announce.
     Snapshot,
+    /// Find what will hurt users.
+    Lint,
     /// `--help`.
     Help,
     /// `--version`.
@@ -85,11 +90,12 @@ pub enum Command {
 }
 
 /// Flags that mean something to some commands only.
-const OWN_FLAGS: [(&str, &[Command]); 6] = [
+const OWN_FLAGS: [(&str, &[Command]); 7] = [
     ("--platform", &[Command::Bundle]),
     ("--python", &[Command::Bundle]),
-    ("--json", &[Command::Check]),
-    ("--format", &[Command::Env]),
+    ("--json", &[Command::Check, Command::Lint]),
+    ("--format", &[Command::Env, Command::Lint]),
+    ("--strict", &[Command::Lint]),
     ("--rebuild", &[Command::Sync]),
     (
         "--environment",
@@ -113,11 +119,13 @@ pub struct Typed {
     /// `--python`.
     pub pythons: Vec<String>,
     /// `--format`.
-    pub format: Format,
+    pub format: Option<String>,
     /// `--json`.
     pub json: bool,
     /// `--rebuild`.
     pub rebuild: bool,
+    /// `--strict`.
+    pub strict: bool,
     /// `--check` of `lock`.
     pub check: bool,
     /// What stands behind the command.
@@ -142,6 +150,9 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
                 if typed.command == Some(Command::Detach) {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
+            }
+            Arg::Value(word) if typed.command == Some(Command::Lint) && typed.root.is_none() => {
+                typed.root = Some(word.into());
             }
             Arg::Value(word) => {
                 let error = usage(format!("understand `{}`", word.to_string_lossy()));
@@ -186,8 +197,9 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "root" => typed.root = Some(value()?.into()),
         "data" => typed.data = Some(value()?.into()),
         "environment" => typed.environment = Some(value()?.to_string_lossy().into_owned()),
-        "format" => typed.format = Format::parse(&value()?.to_string_lossy())?,
+        "format" => typed.format = Some(value()?.to_string_lossy().into_owned()),
         "json" => typed.json = true,
+        "strict" => typed.strict = true,
         "rebuild" => typed.rebuild = true,
         "platform" => typed.platforms.extend(several(&value()?)),
         "python" => typed.pythons.extend(several(&value()?)),
@@ -217,6 +229,7 @@ fn command(word: &OsString) -> Result<Command> {
         "bundle" => Command::Bundle,
         "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
+        "lint" => Command::Lint,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,
         crate::process::DETACH => Command::Detach,

@@ -19,6 +19,7 @@ mod go_between;
 mod hostile;
 mod invariants;
 mod launcher;
+mod lint;
 mod manifests;
 mod model;
 mod node;
