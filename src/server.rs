@@ -153,8 +153,7 @@ pub fn all(root: &Path, described: Option<&Value>) -> Result<Vec<Server>> {
     }
     match described.map(|d| &d["mcpServers"]) {
         Some(Value::String(path)) => {
-            let inside = Path::new(path).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-            if let Some(file) = if inside { read_json(&root.join(path))? } else { None } {
+            if let Some(file) = inside(path).map_or(Ok(None), |path| read_json(&root.join(path)))? {
                 add_servers(&file, &mut found);
             }
         }
@@ -162,6 +161,12 @@ pub fn all(root: &Path, described: Option<&Value>) -> Result<Vec<Server>> {
         None => {}
     }
     Ok(found)
+}
+
+/// The path, if it leads down from the plugin.
+pub fn inside(path: &str) -> Option<&str> {
+    let leads_down = |c| matches!(c, Component::Normal(_) | Component::CurDir);
+    Path::new(path).components().all(leads_down).then_some(path)
 }
 
 fn add_servers(file: &Value, found: &mut Vec<Server>) {
