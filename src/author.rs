@@ -17,6 +17,14 @@ pub fn obey(plugin: &Plugin, command: Command, typed: &Typed) -> Result<()> {
     }
 }
 
+/// What is asked of `init`: of the directory named, or else of this one.
+#[cfg(feature = "author")]
+pub fn wish(typed: Typed) -> crate::typed::Wish {
+    let named = Some(typed.init.directory).filter(|directory| !directory.as_os_str().is_empty());
+    let directory = named.or(typed.root).unwrap_or_else(|| ".".into());
+    crate::typed::Wish { directory, ..typed.init }
+}
+
 /// Says that there are none.
 ///
 /// # Errors

@@ -51,6 +51,8 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
         Command::Lock | Command::Snapshot => author::obey(&Plugin::load(place()?)?, command, &typed)?,
+        #[cfg(feature = "author")]
+        Command::Init => crate::init::init(&author::wish(typed))?,
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }

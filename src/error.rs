@@ -39,6 +39,9 @@ pub enum Kind {
     ServerEnded,
     /// A lock is missing or older than what it was made of.
     LockOutdated,
+    /// Nobody agreed to a change.
+    #[cfg(feature = "author")]
+    NotAgreed,
     /// A file operation failed.
     Io,
 }
@@ -105,6 +108,8 @@ pub const KINDS: &[KindInfo] = &[
         "The server ended before it answered, and no earlier environment serves.",
     ),
     row(Kind::LockOutdated, "lock-outdated", 16, "A lock is missing, or what it was made of is no longer what it was."),
+    #[cfg(feature = "author")]
+    row(Kind::NotAgreed, "not-agreed", 17, "A change was shown, nobody agreed to it, and nothing was written."),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(
         Kind::CommandNotFound,

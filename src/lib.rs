@@ -119,5 +119,7 @@ pub mod install_line;
 pub mod capture;
 #[cfg(feature = "author")]
 pub mod relock;
+#[cfg(feature = "author")]
+pub mod init;
 pub mod author;
 pub mod cli;
