@@ -6,7 +6,9 @@
 pub mod bootstrap;
 pub mod diff;
 pub mod draft;
+pub mod line;
 pub mod old_install;
+pub mod options;
 pub mod packages;
 pub mod place;
 pub mod plan;
@@ -16,6 +18,7 @@ pub mod scaffold;
 pub mod servers;
 pub mod session_start;
 pub mod settle;
+pub mod uses;
 pub mod variables;
 pub mod wiring;
 
@@ -65,10 +68,10 @@ fn wire(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
     }
     plan.said.iter().for_each(|line| output::note(line));
     if draft.is_empty() {
-        output::note(if plan.is_needed {
-            "nothing to do: it is as it should be"
-        } else {
-            "nothing to do: it needs no packages"
+        output::note(match (plan.has_rest, plan.is_needed) {
+            (true, _) => "nothing is changed: the rest is for you to do",
+            (false, true) => "nothing to do: it is as it should be",
+            (false, false) => "nothing to do: it needs no packages",
         });
         return Ok(());
     }

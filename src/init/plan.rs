@@ -26,7 +26,7 @@ pub struct Plan {
     /// Whether plugdeps is of any use to the plugin.
     pub is_needed: bool,
     /// Whether a server is left to be changed by hand.
-    has_rest: bool,
+    pub has_rest: bool,
     /// Whether plugdeps starts a server already.
     has_wired: bool,
     /// Servers that are to be started otherwise.

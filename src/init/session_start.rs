@@ -3,6 +3,7 @@
 use super::draft::Draft;
 use super::old_install::{Fate, of_hook};
 use super::place::{Place, places};
+use super::uses::{self, is_own};
 use crate::error::{Error, Kind, Result};
 use crate::hooks::{FILE, Hook, of_document};
 use crate::install_line::Install;
@@ -36,8 +37,11 @@ pub fn look(draft: &Draft) -> Result<Found> {
     let hooks = all(draft, &places)?;
     let own = hooks.iter().find(|hook| is_own(hook));
     let program = own.and_then(|hook| hook.commands().first()?.words.first().cloned());
-    let replaced = hooks.into_iter().filter_map(|hook| replaced(draft, hook)).flat_map(|(_, installs)| installs);
-    Ok(Found { replaced: replaced.collect(), program })
+    let replaced = hooks.iter().filter_map(|hook| match fate(draft, hook, &hooks) {
+        Fate::Replaced(installs) => Some(installs),
+        _ => None,
+    });
+    Ok(Found { replaced: replaced.flatten().collect(), program })
 }
 
 /// Has the packages be made ready by `program`, and by no hook of the author's besides, unless that `keeps`: a server
@@ -46,23 +50,39 @@ pub fn look(draft: &Draft) -> Result<Found> {
 /// # Errors
 /// As [`look`].
 pub fn add(draft: &mut Draft, program: &str, keeps: bool) -> Result<Vec<String>> {
+    let known = places(draft, FILE, "hooks")?;
+    if !all(draft, &known)?.iter().any(is_own) {
+        insert(draft, known.first(), program)?;
+    }
     let places = places(draft, FILE, "hooks")?;
-    if !all(draft, &places)?.iter().any(is_own) {
-        insert(draft, places.first(), program)?;
+    loop {
+        // Each removal moves what stands behind it.
+        let hooks = all(draft, &places)?;
+        let is_replaced = |hook: &&Hook| !keeps && matches!(fate(draft, hook, &hooks), Fate::Replaced(_));
+        match hooks.iter().find(is_replaced) {
+            Some(hook) => remove(draft, hook)?,
+            None => return Ok(hooks.iter().filter_map(|hook| left(draft, hook, &hooks)).collect()),
+        }
     }
-    let places = super::place::places(draft, FILE, "hooks")?;
-    // Each removal moves what stands behind it.
-    while let Some((hook, _)) =
-        all(draft, &places)?.into_iter().find_map(|hook| replaced(draft, hook)).filter(|_| !keeps)
-    {
-        remove(draft, &hook)?;
-    }
-    Ok(all(draft, &places)?.iter().filter_map(|hook| left(draft, hook)).collect())
 }
 
-fn left(draft: &Draft, hook: &Hook) -> Option<String> {
-    let why = match of_hook(draft, hook) {
-        Fate::Other => return None,
+/// What is to become of a hook among all others.
+fn fate(draft: &Draft, hook: &Hook, hooks: &[Hook]) -> Fate {
+    if !OF_INSTALLING.contains(&hook.event.as_str()) {
+        return Fate::Other(None);
+    }
+    match of_hook(draft, hook) {
+        Fate::Replaced(installs) => match installs.iter().find_map(|install| uses::of(draft, hook, hooks, install)) {
+            Some(user) => Fate::Stays(format!("{user} may live by what it installs")),
+            None => Fate::Replaced(installs),
+        },
+        fate => fate,
+    }
+}
+
+fn left(draft: &Draft, hook: &Hook, hooks: &[Hook]) -> Option<String> {
+    let why = match fate(draft, hook, hooks) {
+        Fate::Other(_) => return None,
         Fate::Stays(hindrance) => hindrance,
         Fate::Replaced(_) => "a server may still live by it".to_owned(),
     };
@@ -75,19 +95,6 @@ fn all(draft: &Draft, places: &[Place]) -> Result<Vec<Hook>> {
         hooks.extend(draft.json(&place.file)?.iter().flat_map(|document| of_document(&place.file, document)));
     }
     Ok(hooks)
-}
-
-/// Whether it is the hook of plugdeps.
-fn is_own(hook: &Hook) -> bool {
-    let is_own = |words: &[String]| words.iter().any(|word| word == "session-start");
-    hook.commands().iter().any(|command| command.program() == "plugdeps" && is_own(&command.words))
-}
-
-fn replaced(draft: &Draft, hook: Hook) -> Option<(Hook, Vec<Install>)> {
-    match of_hook(draft, &hook) {
-        Fate::Replaced(installs) if OF_INSTALLING.contains(&hook.event.as_str()) => Some((hook, installs)),
-        _ => None,
-    }
 }
 
 /// The host reads nothing of a file whose events stand at its top.

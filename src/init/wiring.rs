@@ -1,14 +1,16 @@
 //! How a server is to be started by plugdeps, told from how it is started now.
 
 use super::draft::Draft;
-use super::old_install::{DATA, Fate, ROOT, of_text, with_braces};
+use super::line::{self, Line};
+use super::old_install::{DATA, Fate, ROOT, of_commands};
+use super::options;
 use super::servers::Entry;
 use crate::old_form::{Start, Way, is_python, of_command};
 use crate::package_name::Package;
 use crate::project::join;
 use crate::runtime::Runtime;
 use crate::server::Server;
-use crate::shell_line::{Command, commands, commands_of, program_name};
+use crate::shell_line::{Command, program_name};
 use std::path::{Component, Path};
 
 /// What is to become of a server.
@@ -56,166 +58,148 @@ pub fn verdict(draft: &Draft, entry: &Entry) -> Verdict {
     if server.container().is_some() {
         return Verdict::Left("it runs in a container, which has its own packages".into());
     }
-    of_line(draft, &entry.words.join(" "), commands_of(&entry.words), &entry.words)
-}
-
-/// Of the commands of a line the last one is the server; the others may only lead to it.
-fn of_line(draft: &Draft, text: &str, mut line: Vec<Command>, plain: &[String]) -> Verdict {
-    let Some(last) = line.pop() else { return Verdict::ByHand("no command can be seen in it".into()) };
-    match of_text(draft, text, &line) {
-        Fate::Stays(hindrance) => return Verdict::ByHand(format!("before it starts, {hindrance}")),
-        Fate::Other if !crate::install_line::read(&line).rest.is_empty() => {
-            return Verdict::ByHand(format!("before it starts, it runs `{}`", line[0].words.join(" ")));
-        }
-        _ => {}
-    }
-    let is_shell = last.words != plain;
-    let start = of_command(&last);
-    if start.way == Way::Shell {
-        return of_script(draft, &start);
-    }
-    of_start(&braced(start), is_shell)
-}
-
-/// A script of the plugin, if it does nothing but install and start.
-fn of_script(draft: &Draft, start: &Start) -> Verdict {
-    let script = start.script.as_deref().map(with_braces).unwrap_or_default();
-    let hand =
-        |what: &str| Verdict::ByHand(format!("it is started by `{}`, {what}", script.replace(&format!("{ROOT}/"), "")));
-    let Some(path) = inside(&script) else { return hand("which is not in the plugin") };
-    let text = draft.read(&path).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some(text) = text else { return hand("which is not there") };
-    let text = with_own_place(&with_braces(&text), &path);
-    let mut line = commands(&text);
-    // What the host passes it, which is nothing but what stands in the line.
-    line.iter_mut().for_each(|command| command.words.retain(|word| word != "$@"));
-    let is_deep = line.last().is_some_and(|last| of_command(last).way == Way::Shell);
-    match if is_deep { return hand("which starts another script") } else { of_line(draft, &text, line, &[]) } {
-        Verdict::ByHand(what) => hand(&format!("and {what}")),
-        verdict => verdict,
+    match line::follow(draft, &entry.words) {
+        Ok(line) => match of_line(draft, &line) {
+            Verdict::ByHand(what) if !line.through.is_empty() => {
+                Verdict::ByHand(format!("it is started through `{}`, and {what}", line.through.join("`, `")))
+            }
+            verdict => verdict,
+        },
+        Err(what) => Verdict::ByHand(what),
     }
 }
 
-/// A script in which the usual ways to say where it lies are replaced by that.
-fn with_own_place(text: &str, path: &str) -> String {
-    let directory = path.rsplit_once('/').map_or(ROOT.to_owned(), |(directory, _)| format!("{ROOT}/{directory}"));
-    let own = [
-        "$(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)",
-        "$(cd \"$(dirname \"$0\")\" && pwd)",
-        "$(cd -- \"$(dirname -- \"$0\")\" && pwd)",
-        "$(dirname \"${BASH_SOURCE[0]}\")",
-        "$(dirname \"$0\")",
-    ];
-    let mut text = own.iter().fold(text.to_owned(), |text, own| text.replace(own, &directory));
-    // Variables that are set once, to something that is known by then.
-    for at in 0..text.lines().count() {
-        let line = text.lines().nth(at).unwrap_or_default().to_owned();
-        let Some((name, value)) = assignment(&line) else { continue };
-        if is_known(value) && text.matches(&format!("{name}=")).count() == 1 {
-            text = replace_word(&text.replace(&format!("${{{name}}}"), value), &format!("${name}"), value);
-        }
-    }
-    text
-}
-
-fn assignment(line: &str) -> Option<(&str, &str)> {
-    let line = line.trim().strip_prefix("export ").unwrap_or(line.trim());
-    let (name, value) = line.split_once('=')?;
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let value = value.trim().trim_matches('"');
-    (is_name && !value.contains([' ', ';', '&', '|', '"'])).then_some((name, value))
-}
-
-/// Whether nothing in a value is for a shell to say.
-fn is_known(value: &str) -> bool {
-    let rest = value.replace(ROOT, "").replace(DATA, "");
-    !rest.contains(['$', '`', '~', '*', '?']) && (value.starts_with(ROOT) || value.starts_with(DATA))
-}
-
-/// Replaces `$NAME` where the name ends there.
-fn replace_word(text: &str, word: &str, with: &str) -> String {
-    let mut parts = text.split(word);
-    let mut found = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let goes_on = part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        found.push_str(if goes_on { word } else { with });
-        found.push_str(part);
-    }
-    found
-}
-
-fn braced(mut start: Start) -> Start {
-    start.command.iter_mut().for_each(|word| *word = with_braces(word));
-    for place in [&mut start.script, &mut start.project, &mut start.directory, &mut start.environment] {
-        *place = place.as_deref().map(with_braces);
-    }
-    start.variables.iter_mut().for_each(|(_, value)| *value = with_braces(value));
-    start
-}
-
-fn of_start(start: &Start, is_shell: bool) -> Verdict {
+/// The last command of a line is the server; the others may only lead to it.
+fn of_line(draft: &Draft, line: &Line) -> Verdict {
+    let start = of_command(&line.last);
     match start.way {
         Way::Plugdeps => return Verdict::Wired,
         Way::Container => return Verdict::Left("it runs in a container, which has its own packages".into()),
-        Way::PackageScript => {
-            return Verdict::ByHand("it is a script of `package.json`: name the file that it starts".into());
+        Way::Program => {
+            if let Some(verdict) = of_program(&start) {
+                return verdict;
+            }
         }
-        Way::Program => return of_program(start),
-        _ if start.command.is_empty() => return Verdict::ByHand("no program can be seen in it".into()),
         _ => {}
     }
-    let open = |word: &&String| is_shell && word.contains(['$', '`']) && !is_open_only_to_host(word);
-    let set = start.variables.iter().map(|(_, value)| value);
-    if let Some(word) = start.command.iter().chain(set).find(open) {
-        return Verdict::ByHand(format!("what `{word}` is only a shell can say"));
+    match of_commands(draft, &line.text, &line.before) {
+        Fate::Stays(hindrance) | Fate::Other(Some(hindrance)) => {
+            return Verdict::ByHand(format!("before it starts, {hindrance}"));
+        }
+        _ => {}
     }
-    wire(start)
-}
-
-fn is_open_only_to_host(word: &str) -> bool {
-    !word.replace(ROOT, "").replace(DATA, "").contains(['$', '`'])
-}
-
-/// A program that nothing starts but itself.
-fn of_program(start: &Start) -> Verdict {
-    let ending = start.script.as_deref().and_then(|path| Path::new(path).extension()?.to_str());
-    let interpreter = match ending {
-        Some("py") => "python",
-        Some("js" | "mjs" | "cjs") => "node",
-        _ => return Verdict::Left(format!("`{}` is no server for Python or Node that can be seen", start.program)),
+    let exported = match exported(&line.before) {
+        Ok(exported) => exported,
+        Err(what) => return Verdict::ByHand(what),
     };
+    let mut start = as_interpreted(start);
+    start.variables.splice(0..0, exported);
+    let set = start.variables.iter().map(|(_, value)| value);
+    let open = |word: &&String| line.is_shell && !is_known(word);
+    if let Some(word) = start.command.iter().chain(set).chain(&start.directory).find(open) {
+        return Verdict::ByHand(format!("what `{word}` is, only a shell can say"));
+    }
+    if start.command.is_empty() {
+        return Verdict::ByHand("no program can be seen in it".into());
+    }
+    match options::of(&line.last.words) {
+        Ok(notes) => wire(draft, &start, notes),
+        Err(what) => Verdict::ByHand(what),
+    }
+}
+
+/// What is exported before the server starts, but for what only leads to packages.
+fn exported(before: &[Command]) -> Result<Vec<(String, String)>, String> {
+    let exports = before.iter().filter(|command| command.program() == "export");
+    let mut found = Vec::new();
+    for word in exports.flat_map(|command| &command.words[1..]) {
+        let Some((name, value)) = word.split_once('=') else {
+            return Err(format!("it exports `{word}`, which only a shell can follow"));
+        };
+        match name {
+            "PATH" | "VIRTUAL_ENV" | "UV_PROJECT_ENVIRONMENT" => {}
+            "PYTHONPATH" | "NODE_PATH" => found.push((name.to_owned(), without_itself(name, value))),
+            _ => found.push((name.to_owned(), value.to_owned())),
+        }
+    }
+    Ok(found)
+}
+
+/// A list of places without what was in it before, which the host hands on anyway.
+fn without_itself(name: &str, value: &str) -> String {
+    let own =
+        [format!("${{{name}:+:${name}}}"), format!(":${{{name}:-}}"), format!(":${{{name}}}"), format!(":${name}")];
+    own.iter().fold(value.to_owned(), |value, own| value.replace(own.as_str(), ""))
+}
+
+/// Whether nothing in a word is for a shell to say.
+fn is_known(word: &str) -> bool {
+    !word.replace(ROOT, "").replace(DATA, "").contains(['$', '`', '~', '*'])
+}
+
+/// A script that is started by its first line, as what that starts.
+fn as_interpreted(start: Start) -> Start {
+    let Some(interpreter) = interpreter(&start).filter(|_| start.way == Way::Program) else { return start };
     let way = if interpreter == "python" { Way::Python } else { Way::Node };
     let command = [&[interpreter.to_owned()], start.command.as_slice()].concat();
-    wire(&Start { way, command, ..start.clone() })
+    Start { way, command, ..start }
 }
 
-fn wire(start: &Start) -> Verdict {
-    let runtime = runtime(start);
-    let script = start.script.as_deref();
-    if let Some(path) = script.filter(|path| inside(path).is_none()) {
-        return Verdict::ByHand(format!(
-            "`{path}` is seen from the session's directory, if it is of the plugin: write `{ROOT}/{path}`"
-        ));
+fn interpreter(start: &Start) -> Option<&'static str> {
+    match Path::new(start.script.as_deref()?).extension()?.to_str()? {
+        "py" => Some("python"),
+        "js" | "mjs" | "cjs" => Some("node"),
+        _ => None,
     }
-    let project = start.project.as_deref();
-    if let Some(path) = project.filter(|path| inside(path).is_none()) {
-        return Verdict::ByHand(format!("its project, `{path}`, cannot be seen to be in the plugin"));
+}
+
+/// A program that nothing starts but itself, and what is to become of it if that is no script.
+fn of_program(start: &Start) -> Option<Verdict> {
+    let what = || Verdict::Left(format!("`{}` is no server for Python or Node that can be seen", start.program));
+    interpreter(start).is_none().then(what)
+}
+
+fn wire(draft: &Draft, start: &Start, notes: Vec<String>) -> Verdict {
+    let paths = [start.script.as_deref(), start.project.as_deref()];
+    if let Some(path) = paths.into_iter().flatten().find(|path| inside(path).is_none()) {
+        return Verdict::ByHand(outside(path));
     }
     if let Some(package) = start.packages.iter().find(|package| package.is_repository()) {
-        return Verdict::ByHand(format!("write `{}` into a manifest of the plugin, with its name", package.text));
+        let text = &package.text;
+        return Verdict::ByHand(format!("put `NAME @ {text}` into `requirements.txt`, with the name of that project"));
     }
     let packages = start.packages.iter().filter(|package| !package.is_directory()).cloned().collect();
+    let directory = start.directory.as_deref().and_then(inside);
     Verdict::Wire(Box::new(Wiring {
-        command: start.command.clone(),
-        directory: project.and_then(inside),
-        runtime,
+        command: start.command.iter().map(|word| seen_from(draft, directory.as_deref(), word)).collect(),
+        directory: start.project.as_deref().and_then(inside),
+        runtime: runtime(start),
         packages,
         variables: start.variables.clone(),
         obsolete: if start.way == Way::UvRun { vec!["UV_PROJECT_ENVIRONMENT"] } else { Vec::new() },
-        script: script.and_then(inside),
+        script: start.script.as_deref().and_then(inside),
         module: start.module.clone(),
-        notes: notes(start),
+        notes: notes.into_iter().chain(self::notes(start)).collect(),
     }))
+}
+
+fn outside(path: &str) -> String {
+    if path.starts_with(ROOT) {
+        return format!("`{path}` is not in the plugin, and is not installed with it");
+    }
+    if path.starts_with(['/', '~', '$']) {
+        return format!("`{path}` is not in the plugin");
+    }
+    format!("`{path}` is seen from the session's directory: if it is the plugin's, write `{ROOT}/{path}`")
+}
+
+/// A word that names a file in the directory in which the server was started, by its full path.
+fn seen_from(draft: &Draft, directory: Option<&str>, word: &str) -> String {
+    let Some(directory) = directory.filter(|_| word.contains(['.', '/']) && !word.starts_with(['-', '/', '$'])) else {
+        return word.to_owned();
+    };
+    let path = join(directory, word.trim_start_matches("./"));
+    if crate::fs::is_taken(&draft.root.join(&path)) { format!("{ROOT}/{path}") } else { word.to_owned() }
 }
 
 fn runtime(start: &Start) -> Runtime {
@@ -231,13 +215,13 @@ fn notes(start: &Start) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(directory) = &start.directory {
         notes.push(format!(
-            "it was started in `{directory}`, and is now started in the session's directory: \
+            "was started in `{directory}`, and now is in the session's directory: \
              a file that it opens by a relative path is not found"
         ));
     }
     let name = program_name(&start.program);
     if let Some(version) = name.strip_prefix("python3.").filter(|_| is_python(name)) {
-        notes.push(format!("it asked for Python 3.{version}: `python = \"3.{version}\"` in `plugdeps.toml` does that"));
+        notes.push(format!("asked for Python 3.{version}: `python = \"3.{version}\"` in `plugdeps.toml` does that"));
     }
     notes
 }
