@@ -56,13 +56,17 @@ pub fn of(words: &[String]) -> Result<Vec<String>, String> {
     if !matches!(program, "uv" | "uvx") {
         return Ok(Vec::new());
     }
-    let (mut notes, mut at) = (Vec::new(), 1);
+    let (mut notes, mut at, mut has_verb) = (Vec::new(), 1, program == "uvx");
     while let Some(word) = words.get(at) {
         let (name, own) = word.split_once('=').map_or((word.as_str(), None), |(name, value)| (name, Some(value)));
         let next = || own.or(words.get(at + 1).map(String::as_str)).unwrap_or_default();
         let step = if own.is_some() { 1 } else { 2 };
         at += match name {
-            "run" | "tool" => 1,
+            "tool" if !has_verb => 1,
+            "run" if !has_verb => {
+                has_verb = true;
+                1
+            }
             "--" | "-m" | "--module" => break,
             _ if !name.starts_with('-') => break,
             _ if ALONE.contains(&name) => 1,
