@@ -4,6 +4,28 @@
 use crate::error::Result;
 use crate::typed::{Command, Typed};
 
+/// What `--help` says of them.
+#[cfg(feature = "author")]
+pub const HELP: &str = "
+for authors
+  init [DIR]             have a plugin, or a new one, be started by plugdeps; shows what it changes, and asks
+  lint [DIR]             find what in a plugin will hurt its users
+  lock [--check]         write a lock of the requirements, or say whether it is up to date
+  bundle                 put the packages themselves into the plugin, for starts without a network
+  snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
+
+  --dry-run, --yes       init: show and write nothing; write and do not ask
+  --undo                 init: bring back what was there
+  --binary FILE          init: the program that the plugin is to ship
+  --format, --json       lint: text, json or github; json
+  --strict               lint: warnings count as errors
+  --platform NAME[,…]    bundle: linux-x64, darwin-arm64, … (default: this one)
+  --python VERSION[,…]   bundle: 3.11, 3.12, … (default: the one used here)
+";
+/// Nothing.
+#[cfg(not(feature = "author"))]
+pub const HELP: &str = "";
+
 /// Obeys a command for authors.
 ///
 /// # Errors
@@ -11,8 +33,11 @@ use crate::typed::{Command, Typed};
 #[cfg(feature = "author")]
 pub fn obey(command: Command, typed: &Typed) -> Result<()> {
     use crate::plugin::{Plugin, locate};
-    if command == Command::Lint {
-        return lint(typed);
+    // These need no data, and so no place for them; a new plugin is none yet.
+    match command {
+        Command::Init => return crate::init::init(typed.own_directory(), &typed.init),
+        Command::Lint => return lint(typed),
+        _ => {}
     }
     let plugin = &Plugin::load(locate(typed.root.as_deref(), typed.data.as_deref())?)?;
     match command {
@@ -28,13 +53,12 @@ fn targets(typed: &Typed) -> Result<crate::bundle::Targets> {
     Ok(crate::bundle::Targets { platforms, pythons: typed.pythons.clone() })
 }
 
-/// It needs no data, and so no place for them.
 #[cfg(feature = "author")]
 fn lint(typed: &Typed) -> Result<()> {
     use crate::lint::{Style, lint};
     let named = if typed.json { Some("json") } else { typed.format.as_deref() };
     let style = named.map_or(Ok(Style::default()), Style::parse)?;
-    lint(typed.root.as_deref().unwrap_or(".".as_ref()), style, typed.strict)
+    lint(typed.own_directory(), style, typed.strict)
 }
 
 /// Says that there are none.

@@ -42,7 +42,7 @@ fn obey(typed: Typed) -> Result<u8> {
     let command = typed.command.ok_or_else(|| usage("find a command").hint("see `plugdeps --help`"))?;
     let place = || locate(typed.root.as_deref(), typed.data.as_deref());
     match command {
-        Command::Help => output::data(HELP),
+        Command::Help => output::data(&format!("{HELP}{}", author::HELP)),
         Command::Version => output::data(concat!("plugdeps ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::SessionStart => hook::session_start(place()),
         Command::Run => return run_command(&Plugin::load(place()?)?, typed),
@@ -50,7 +50,9 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
-        Command::Bundle | Command::Lock | Command::Snapshot | Command::Lint => author::obey(command, &typed)?,
+        Command::Init | Command::Lint | Command::Lock | Command::Bundle | Command::Snapshot => {
+            author::obey(command, &typed)?;
+        }
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }

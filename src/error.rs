@@ -41,6 +41,8 @@ pub enum Kind {
     LockOutdated,
     /// `lint` found what will hurt users.
     LintFindings,
+    /// Nobody agreed to a change.
+    NotAgreed,
     /// A file operation failed.
     Io,
 }
@@ -108,6 +110,7 @@ pub const KINDS: &[KindInfo] = &[
     ),
     row(Kind::LockOutdated, "lock-outdated", 16, "A lock is missing, or what it was made of is no longer what it was."),
     row(Kind::LintFindings, "lint-findings", 17, "`lint` found errors, or warnings where those count."),
+    row(Kind::NotAgreed, "not-agreed", 18, "A change was shown, nobody agreed to it, and nothing was written."),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(
         Kind::CommandNotFound,

@@ -98,8 +98,8 @@ fn target(source: &Manifest) -> String {
 /// A host replaces its copy of a plugin at the next update, and what was written there is gone.
 ///
 /// # Errors
-/// The directory is such a copy.
-pub(crate) fn refuse_copy(root: &Path) -> Result<()> {
+/// It is such a copy.
+pub fn refuse_copy(root: &Path) -> Result<()> {
     let names = [".claude", "plugins", "cache"].map(|name| Component::Normal(name.as_ref()));
     let parts: Vec<Component<'_>> = root.components().collect();
     if !parts.windows(names.len()).any(|part| part == names) {

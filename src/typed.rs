@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Text of `--help`.
 pub const HELP: &str = "\
@@ -19,41 +19,38 @@ commands
   check, --check         look, explain, change nothing
   env                    print the environment's variables
   prune                  remove what nothing uses
-  bundle                 for authors: put the packages themselves into the plugin, for starts without a network
-  lock [--check]         for authors: write a lock of the requirements, or say whether it is up to date
-  snapshot [-- CMD…]     for authors: write down what the servers announce, to be shown while packages install
-  lint [DIR]             for authors: what in a plugin will hurt its users
 
 flags
   --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
   --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
   --environment NAME     one of several environments
-  --json                 check, lint: for programs
-  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh); lint: text, json or github
-  --platform NAME[,…]    bundle: linux-x64, darwin-arm64, … (default: this one)
-  --python VERSION[,…]   bundle: 3.11, 3.12, … (default: the one used here)
+  --json                 check: for programs
+  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
   --rebuild              sync: build even if the environment fits
-  --strict               lint: warnings count as errors
   --help, --version
 
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
 ";
 
-const COMMANDS: [&str; 10] =
-    ["session-start", "run", "sync", "check", "env", "prune", "bundle", "lock", "snapshot", "lint"];
-const FLAGS: [&str; 12] = [
+const COMMANDS: &[&str] =
+    &["session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot"];
+const FLAGS: &[&str] = &[
     "--root",
     "--data",
     "--environment",
     "--json",
     "--format",
     "--rebuild",
-    "--platform",
-    "--python",
     "--help",
     "--version",
     "--check",
     "--strict",
+    "--platform",
+    "--python",
+    "--dry-run",
+    "--yes",
+    "--undo",
+    "--binary",
 ];
 
 /// What is to be done.
@@ -79,6 +76,8 @@ pub enum Command {
     Snapshot,
     /// Find what will hurt users.
     Lint,
+    /// Wire a plugin.
+    Init,
     /// `--help`.
     Help,
     /// `--version`.
@@ -90,7 +89,11 @@ pub enum Command {
 }
 
 /// Flags that mean something to some commands only.
-const OWN_FLAGS: [(&str, &[Command]); 7] = [
+const OWN_FLAGS: &[(&str, &[Command])] = &[
+    ("--dry-run", &[Command::Init]),
+    ("--yes", &[Command::Init]),
+    ("--undo", &[Command::Init]),
+    ("--binary", &[Command::Init]),
     ("--platform", &[Command::Bundle]),
     ("--python", &[Command::Bundle]),
     ("--json", &[Command::Check, Command::Lint]),
@@ -110,6 +113,8 @@ pub struct Typed {
     pub command: Option<Command>,
     /// `--root`.
     pub root: Option<PathBuf>,
+    /// The directory behind `init` and `lint`.
+    pub directory: Option<PathBuf>,
     /// `--data`.
     pub data: Option<PathBuf>,
     /// `--environment`.
@@ -128,9 +133,37 @@ pub struct Typed {
     pub strict: bool,
     /// `--check` of `lock`.
     pub check: bool,
+    /// What is typed for `init`.
+    pub init: Wish,
     /// What stands behind the command.
     pub words: Vec<OsString>,
     own_flags: Vec<&'static str>,
+}
+
+/// What is typed for `init` alone.
+#[derive(Debug, Default)]
+pub struct Wish {
+    /// The program that the plugin is to ship, if it is not beside this one.
+    pub binary: Option<PathBuf>,
+    /// Show, and write nothing.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+    /// Bring back what was there.
+    pub undo: bool,
+}
+
+impl Typed {
+    /// Whether the next word is a plugin's directory.
+    fn takes_directory(&self) -> bool {
+        matches!(self.command, Some(Command::Init | Command::Lint)) && self.directory.is_none()
+    }
+
+    /// The directory that is meant where an author names one, or stands in it.
+    pub fn own_directory(&self) -> &Path {
+        let named = self.directory.as_deref().or(self.root.as_deref());
+        named.unwrap_or(Path::new("."))
+    }
 }
 
 /// Understands what was typed.
@@ -151,9 +184,7 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
             }
-            Arg::Value(word) if typed.command == Some(Command::Lint) && typed.root.is_none() => {
-                typed.root = Some(word.into());
-            }
+            Arg::Value(word) if typed.takes_directory() => typed.directory = Some(word.into()),
             Arg::Value(word) => {
                 let error = usage(format!("understand `{}`", word.to_string_lossy()));
                 return Err(error
@@ -166,7 +197,7 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
             }
             Arg::Short('h') => typed.command = Some(Command::Help),
             Arg::Short('V') => typed.command = Some(Command::Version),
-            Arg::Short(letter) => return Err(unknown("flag", &format!("-{letter}"), &FLAGS)),
+            Arg::Short(letter) => return Err(unknown("flag", &format!("-{letter}"), FLAGS)),
         }
     }
     check_flags(&typed)?;
@@ -203,11 +234,15 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "rebuild" => typed.rebuild = true,
         "platform" => typed.platforms.extend(several(&value()?)),
         "python" => typed.pythons.extend(several(&value()?)),
+        "dry-run" => typed.init.dry_run = true,
+        "yes" => typed.init.yes = true,
+        "undo" => typed.init.undo = true,
+        "binary" => typed.init.binary = Some(value()?.into()),
         "check" if typed.command == Some(Command::Lock) => typed.check = true,
         "check" => typed.command = Some(Command::Check),
         "help" => typed.command = Some(Command::Help),
         "version" => typed.command = Some(Command::Version),
-        other => return Err(unknown("flag", &format!("--{other}"), &FLAGS)),
+        other => return Err(unknown("flag", &format!("--{other}"), FLAGS)),
     }
     Ok(())
 }
@@ -230,10 +265,11 @@ fn command(word: &OsString) -> Result<Command> {
         "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
         "lint" => Command::Lint,
+        "init" => Command::Init,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,
         crate::process::DETACH => Command::Detach,
-        other => return Err(unknown("command", other, &COMMANDS)),
+        other => return Err(unknown("command", other, COMMANDS)),
     })
 }
 
