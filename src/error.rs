@@ -109,8 +109,8 @@ pub const KINDS: &[KindInfo] = &[
         "The server ended before it answered, and no earlier environment serves.",
     ),
     row(Kind::LockOutdated, "lock-outdated", 16, "A lock is missing, or what it was made of is no longer what it was."),
-    row(Kind::LintFindings, "lint-findings", 17, "`lint` found errors, or warnings where those count."),
-    row(Kind::NotAgreed, "not-agreed", 18, "A change was shown, nobody agreed to it, and nothing was written."),
+    row(Kind::NotAgreed, "not-agreed", 17, "A change was shown, nobody agreed to it, and nothing was written."),
+    row(Kind::LintFindings, "lint-findings", 18, "`lint` found errors, or warnings where those count."),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(
         Kind::CommandNotFound,
