@@ -11,9 +11,6 @@ use crate::typed::{Command, Typed};
 #[cfg(feature = "author")]
 pub fn obey(command: Command, typed: &Typed) -> Result<()> {
     use crate::plugin::{Plugin, locate};
-    if command == Command::Lint {
-        return lint(typed);
-    }
     let plugin = &Plugin::load(locate(typed.root.as_deref(), typed.data.as_deref())?)?;
     match command {
         Command::Snapshot => crate::capture::capture(plugin, typed.environment.as_deref(), &typed.words),
@@ -21,13 +18,24 @@ pub fn obey(command: Command, typed: &Typed) -> Result<()> {
     }
 }
 
-/// It needs no data, and so no place for them.
+/// What `lint` finds. It needs no data, and so no place for them.
+///
+/// # Errors
+/// As [`crate::lint::lint`].
 #[cfg(feature = "author")]
-fn lint(typed: &Typed) -> Result<()> {
+pub fn lint(typed: &Typed) -> Result<()> {
     use crate::lint::{Style, lint};
     let named = if typed.json { Some("json") } else { typed.format.as_deref() };
     let style = named.map_or(Ok(Style::default()), Style::parse)?;
     lint(typed.root.as_deref().unwrap_or(".".as_ref()), style, typed.strict)
+}
+
+/// What is asked of `init`: of the directory named, or else of this one.
+#[cfg(feature = "author")]
+pub fn wish(typed: Typed) -> crate::typed::Wish {
+    let named = Some(typed.init.directory).filter(|directory| !directory.as_os_str().is_empty());
+    let directory = named.or(typed.root).unwrap_or_else(|| ".".into());
+    crate::typed::Wish { directory, ..typed.init }
 }
 
 /// Says that there are none.

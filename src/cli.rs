@@ -50,7 +50,11 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
-        Command::Lock | Command::Snapshot | Command::Lint => author::obey(command, &typed)?,
+        Command::Lock | Command::Snapshot => author::obey(command, &typed)?,
+        #[cfg(feature = "author")]
+        Command::Lint => author::lint(&typed)?,
+        #[cfg(feature = "author")]
+        Command::Init => crate::init::init(&author::wish(typed))?,
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }

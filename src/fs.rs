@@ -20,8 +20,8 @@ mod os;
 #[path = "fs_windows.rs"]
 mod os;
 
-pub use os::is_program;
-pub use os::{HAS_LINKS, boot, create_private_directory, link_directory, owner, sync_file_system, user, validator};
+pub use os::{HAS_LINKS, boot, copy, create_private_directory, is_executable, link_directory};
+pub use os::{owner, sync_file_system, user, validator};
 
 /// The largest manifest, lock or state file that is read, in bytes.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;

@@ -139,12 +139,22 @@ pub fn sync_file_system(_path: &Path) -> crate::error::Result<()> {
     Ok(())
 }
 
-/// Whether the running user may write in a directory.
-/// Whether a file may be executed by anybody.
-pub fn is_program(path: &Path) -> bool {
+/// Whether a file may be started.
+pub fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| m.mode() & 0o111 != 0)
 }
 
+/// Copies a file, with its mode, to a place where nobody else looks yet.
+///
+/// # Errors
+/// It cannot be read, or the directory not be written.
+pub fn copy(from: &Path, to: &Path) -> crate::error::Result<()> {
+    super::remove_file(to)?;
+    let copied = fault::point("copy to", to).and_then(|()| std::fs::copy(from, to));
+    copied.map(drop).map_err(|e| super::failed("copy", from, &e).because(format!("to `{}`", to.display())))
+}
+
+/// Whether the running user may write in a directory.
 pub(super) fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
 }

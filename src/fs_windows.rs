@@ -104,12 +104,22 @@ pub fn sync_file_system(_path: &Path) -> crate::error::Result<()> {
     Ok(())
 }
 
-/// Whether the directory is not marked read-only; access lists are found out by writing.
-/// What may be executed is told by a file's name.
-pub fn is_program(_path: &Path) -> bool {
-    true
+/// Whether a file may be started: its name tells, and no mode.
+pub fn is_executable(_path: &Path) -> bool {
+    false
 }
 
+/// Copies a file, with its attributes, to a place where nobody else looks yet.
+///
+/// # Errors
+/// It cannot be read, or the directory not be written.
+pub fn copy(from: &Path, to: &Path) -> crate::error::Result<()> {
+    super::remove_file(to)?;
+    let copied = fault::point("copy to", to).and_then(|()| std::fs::copy(from, to));
+    copied.map(drop).map_err(|e| super::failed("copy", from, &e).because(format!("to `{}`", to.display())))
+}
+
+/// Whether the directory is not marked read-only; access lists are found out by writing.
 pub(super) fn is_writable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| !m.permissions().readonly())
 }

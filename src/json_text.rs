@@ -7,8 +7,6 @@ use std::ops::Range;
 
 /// The deepest nesting that is read.
 const MAX_DEPTH: usize = 128;
-/// What some editors put before a text.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A JSON text, as it stands and as it was understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,7 +77,7 @@ impl Document {
         }
         let behind_mark = decode(label, bytes, Kind::ManifestInvalid)?;
         let at = bytes.len() - behind_mark.len();
-        let text = if at == 0 { behind_mark.to_owned() } else { format!("{BYTE_ORDER_MARK}{behind_mark}") };
+        let text = String::from_utf8_lossy(bytes).into_owned();
         let mut reader = Reader { text: &text, at, line: 1, depth: 0 };
         let root = reader.document().map_err(|cause| failed(format!("line {}: {cause}", reader.line)))?;
         Ok(Self { text, root })
@@ -162,10 +160,7 @@ impl Reader<'_> {
         self.space();
         let root = self.node()?;
         self.space();
-        match self.peek() {
-            None => Ok(root),
-            Some(_) => Err("expected nothing behind the value".into()),
-        }
+        self.peek().map_or(Ok(root), |_| Err("expected nothing behind the value".into()))
     }
 
     fn node(&mut self) -> Read<Node> {
@@ -201,17 +196,25 @@ impl Reader<'_> {
     }
 
     fn object(&mut self) -> Read<Value> {
-        let mut members = Vec::new();
-        if self.takes(b'}') {
-            return Ok(Value::Object(members));
+        self.sequence(b'}', "`,` or `}`", Self::entry).map(Value::Object)
+    }
+
+    fn array(&mut self) -> Read<Value> {
+        self.sequence(b']', "`,` or `]`", Self::node).map(Value::Array)
+    }
+
+    fn sequence<T>(&mut self, close: u8, expected: &str, read: fn(&mut Self) -> Read<T>) -> Read<Vec<T>> {
+        let mut found = Vec::new();
+        if self.takes(close) {
+            return Ok(found);
         }
         loop {
-            members.push(self.entry()?);
+            found.push(read(self)?);
             self.space();
-            if self.takes(b'}') {
-                return Ok(Value::Object(members));
+            if self.takes(close) {
+                return Ok(found);
             }
-            self.comma("`,` or `}`")?;
+            self.comma(expected)?;
         }
     }
 
@@ -228,21 +231,6 @@ impl Reader<'_> {
         }
         self.space();
         Ok(Member { key, key_span, line, value: self.node()? })
-    }
-
-    fn array(&mut self) -> Read<Value> {
-        let mut items = Vec::new();
-        if self.takes(b']') {
-            return Ok(Value::Array(items));
-        }
-        loop {
-            items.push(self.node()?);
-            self.space();
-            if self.takes(b']') {
-                return Ok(Value::Array(items));
-            }
-            self.comma("`,` or `]`")?;
-        }
     }
 
     fn comma(&mut self, expected: &str) -> Read<()> {

@@ -40,6 +40,8 @@ pub mod toml_text;
 pub mod toml_section;
 #[cfg(feature = "author")]
 pub mod json_text;
+#[cfg(feature = "author")]
+pub mod json_edit;
 pub mod version;
 pub mod node_range;
 pub mod runtime;
@@ -119,5 +121,7 @@ pub mod capture;
 pub mod relock;
 #[cfg(feature = "author")]
 pub mod lint;
+#[cfg(feature = "author")]
+pub mod init;
 pub mod author;
 pub mod cli;

@@ -121,6 +121,11 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Where a host without data directories leaves them to us: the user's own, one for each plugin directory.
 fn default_data(root: &Path) -> Option<PathBuf> {
+    Some(user_data()?.join(own_name(root)))
+}
+
+/// Where what is the user's own is kept.
+pub fn user_data() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = if cfg!(windows) {
         variable("LOCALAPPDATA")
@@ -129,9 +134,14 @@ fn default_data(root: &Path) -> Option<PathBuf> {
     } else {
         variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
     };
+    base.map(|base| base.join("plugdeps"))
+}
+
+/// The name there of what belongs to a plugin's directory.
+pub fn own_name(root: &Path) -> String {
     let name = root.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let key = crate::fingerprint::Part::new("", root.as_os_str().as_encoded_bytes()).sha256;
-    base.map(|base| base.join("plugdeps").join(format!("{name}-{}", &key[..12])))
+    format!("{name}-{}", &key[..12])
 }
 
 /// The plugin's directory is replaced at each update and may be the author's checkout: no data in it.

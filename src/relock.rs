@@ -101,13 +101,16 @@ fn target(source: &Manifest) -> String {
 }
 
 /// A host replaces its copy of a plugin at the next update, and what was written there is gone.
-fn refuse_copy(root: &Path) -> Result<()> {
+///
+/// # Errors
+/// It is such a copy.
+pub fn refuse_copy(root: &Path) -> Result<()> {
     let names = [".claude", "plugins", "cache"].map(|name| Component::Normal(name.as_ref()));
     let parts: Vec<Component<'_>> = root.components().collect();
     if !parts.windows(names.len()).any(|part| part == names) {
         return Ok(());
     }
-    let error = Error::new(Kind::Usage, format!("write a lock into `{}`", root.display()));
+    let error = Error::new(Kind::Usage, format!("write into `{}`", root.display()));
     let error = error.because("it is the host's copy of the plugin, which the next update replaces");
     Err(error.hint("name the directory in which you write the plugin with `--root`"))
 }

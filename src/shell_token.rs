@@ -210,13 +210,13 @@ impl Lexer<'_> {
                 inner.push(run);
             }
             Some('$') if self.eat('(') => {
-                let run = self.balanced();
+                let run = self.balanced('(', ')');
                 text.push_str(&format!("$({run})"));
                 if !run.starts_with('(') {
                     inner.push(run);
                 }
             }
-            Some('$') if self.eat('{') => text.push_str(&format!("${{{}}}", self.until('}'))),
+            Some('$') if self.eat('{') => text.push_str(&format!("${{{}}}", self.balanced('{', '}'))),
             Some(c) => text.push(c),
             None => {}
         }
@@ -250,11 +250,11 @@ impl Lexer<'_> {
         text
     }
 
-    /// What stands before the parenthesis that closes, which is passed over.
-    fn balanced(&mut self) -> String {
+    /// What stands before the sign that closes, which is passed over.
+    fn balanced(&mut self, open: char, close: char) -> String {
         let (mut text, mut depth) = (String::new(), 1);
         while let Some(c) = self.next() {
-            depth += i32::from(c == '(') - i32::from(c == ')');
+            depth += i32::from(c == open) - i32::from(c == close);
             if depth == 0 {
                 break;
             }

@@ -6,8 +6,47 @@ use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+// Whoever uses a plugin has no use for what its author does.
+#[cfg(feature = "author")]
+macro_rules! for_authors {
+    () => {
+        "
+for authors
+  init [DIR]             have a plugin, or a new one, be started by plugdeps; shows what it changes, and asks
+  lint [DIR]             what in a plugin will hurt its users
+  lock [--check]         write a lock of the requirements, or say whether it is up to date
+  snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
+"
+    };
+}
+#[cfg(feature = "author")]
+macro_rules! flags_for_authors {
+    () => {
+        "  --dry-run, --yes       init: show and write nothing; write and do not ask
+  --undo                 init: bring back what was there
+  --binary FILE          init: the program that the plugin is to ship
+  --json, --format FORMAT
+                         lint: for programs; text, json or github (default: text)
+  --strict               lint: warnings count as errors
+"
+    };
+}
+#[cfg(not(feature = "author"))]
+macro_rules! for_authors {
+    () => {
+        ""
+    };
+}
+#[cfg(not(feature = "author"))]
+macro_rules! flags_for_authors {
+    () => {
+        ""
+    };
+}
+
 /// Text of `--help`.
-pub const HELP: &str = "\
+pub const HELP: &str = concat!(
+    "\
 plugdeps installs the packages that a plugin's MCP server needs, and starts it
 
 usage: plugdeps [FLAG…] COMMAND
@@ -19,25 +58,39 @@ commands
   check, --check         look, explain, change nothing
   env                    print the environment's variables
   prune                  remove what nothing uses
-  lock [--check]         for authors: write a lock of the requirements, or say whether it is up to date
-  snapshot [-- CMD…]     for authors: write down what the servers announce, to be shown while packages install
-  lint [DIR]             for authors: what in a plugin will hurt its users
-
+",
+    for_authors!(),
+    "
 flags
   --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
   --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
   --environment NAME     one of several environments
-  --json                 check, lint: for programs
-  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh); lint: text, json or github
+  --json                 check: for programs
+  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
   --rebuild              sync: build even if the environment fits
-  --strict               lint: warnings count as errors
-  --help, --version
+",
+    flags_for_authors!(),
+    "  --help, --version
 
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
-";
+"
+);
 
-const COMMANDS: [&str; 9] = ["session-start", "run", "sync", "check", "env", "prune", "lock", "snapshot", "lint"];
-const FLAGS: [&str; 10] = [
+const COMMANDS: &[&str] = &[
+    "session-start",
+    "run",
+    "sync",
+    "check",
+    "env",
+    "prune",
+    "lock",
+    "snapshot",
+    #[cfg(feature = "author")]
+    "init",
+    #[cfg(feature = "author")]
+    "lint",
+];
+const FLAGS: &[&str] = &[
     "--root",
     "--data",
     "--environment",
@@ -47,6 +100,15 @@ const FLAGS: [&str; 10] = [
     "--help",
     "--version",
     "--check",
+    #[cfg(feature = "author")]
+    "--dry-run",
+    #[cfg(feature = "author")]
+    "--yes",
+    #[cfg(feature = "author")]
+    "--undo",
+    #[cfg(feature = "author")]
+    "--binary",
+    #[cfg(feature = "author")]
     "--strict",
 ];
 
@@ -70,7 +132,11 @@ pub enum Command {
     /// Write down what servers announce.
     Snapshot,
     /// Find what will hurt users.
+    #[cfg(feature = "author")]
     Lint,
+    /// Wire a plugin.
+    #[cfg(feature = "author")]
+    Init,
     /// `--help`.
     Help,
     /// `--version`.
@@ -82,10 +148,25 @@ pub enum Command {
 }
 
 /// Flags that mean something to some commands only.
-const OWN_FLAGS: [(&str, &[Command]); 5] = [
-    ("--json", &[Command::Check, Command::Lint]),
-    ("--format", &[Command::Env, Command::Lint]),
+const OWN_FLAGS: &[(&str, &[Command])] = &[
+    #[cfg(feature = "author")]
+    ("--dry-run", &[Command::Init]),
+    #[cfg(feature = "author")]
+    ("--yes", &[Command::Init]),
+    #[cfg(feature = "author")]
+    ("--undo", &[Command::Init]),
+    #[cfg(feature = "author")]
+    ("--binary", &[Command::Init]),
+    #[cfg(feature = "author")]
     ("--strict", &[Command::Lint]),
+    #[cfg(feature = "author")]
+    ("--json", &[Command::Check, Command::Lint]),
+    #[cfg(feature = "author")]
+    ("--format", &[Command::Env, Command::Lint]),
+    #[cfg(not(feature = "author"))]
+    ("--json", &[Command::Check]),
+    #[cfg(not(feature = "author"))]
+    ("--format", &[Command::Env]),
     ("--rebuild", &[Command::Sync]),
     (
         "--environment",
@@ -111,12 +192,32 @@ pub struct Typed {
     /// `--rebuild`.
     pub rebuild: bool,
     /// `--strict`.
+    #[cfg(feature = "author")]
     pub strict: bool,
     /// `--check` of `lock`.
     pub check: bool,
+    /// What is typed for `init`.
+    #[cfg(feature = "author")]
+    pub init: Wish,
     /// What stands behind the command.
     pub words: Vec<OsString>,
     own_flags: Vec<&'static str>,
+}
+
+/// What is asked of `init`.
+#[cfg(feature = "author")]
+#[derive(Debug, Default)]
+pub struct Wish {
+    /// The plugin's directory.
+    pub directory: PathBuf,
+    /// The program that the plugin is to ship, if it is not beside this one.
+    pub binary: Option<PathBuf>,
+    /// Show, and write nothing.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+    /// Bring back what was there.
+    pub undo: bool,
 }
 
 /// Understands what was typed.
@@ -137,8 +238,13 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
             }
+            #[cfg(feature = "author")]
             Arg::Value(word) if typed.command == Some(Command::Lint) && typed.root.is_none() => {
                 typed.root = Some(word.into());
+            }
+            #[cfg(feature = "author")]
+            Arg::Value(word) if typed.command == Some(Command::Init) && typed.init.directory.as_os_str().is_empty() => {
+                typed.init.directory = word.into();
             }
             Arg::Value(word) => {
                 let error = usage(format!("understand `{}`", word.to_string_lossy()));
@@ -152,7 +258,7 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
             }
             Arg::Short('h') => typed.command = Some(Command::Help),
             Arg::Short('V') => typed.command = Some(Command::Version),
-            Arg::Short(letter) => return Err(unknown("flag", &format!("-{letter}"), &FLAGS)),
+            Arg::Short(letter) => return Err(unknown("flag", &format!("-{letter}"), FLAGS)),
         }
     }
     check_flags(&typed)?;
@@ -185,13 +291,22 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "environment" => typed.environment = Some(value()?.to_string_lossy().into_owned()),
         "format" => typed.format = Some(value()?.to_string_lossy().into_owned()),
         "json" => typed.json = true,
+        #[cfg(feature = "author")]
         "strict" => typed.strict = true,
         "rebuild" => typed.rebuild = true,
+        #[cfg(feature = "author")]
+        "dry-run" => typed.init.dry_run = true,
+        #[cfg(feature = "author")]
+        "yes" => typed.init.yes = true,
+        #[cfg(feature = "author")]
+        "undo" => typed.init.undo = true,
+        #[cfg(feature = "author")]
+        "binary" => typed.init.binary = Some(value()?.into()),
         "check" if typed.command == Some(Command::Lock) => typed.check = true,
         "check" => typed.command = Some(Command::Check),
         "help" => typed.command = Some(Command::Help),
         "version" => typed.command = Some(Command::Version),
-        other => return Err(unknown("flag", &format!("--{other}"), &FLAGS)),
+        other => return Err(unknown("flag", &format!("--{other}"), FLAGS)),
     }
     Ok(())
 }
@@ -207,11 +322,14 @@ fn command(word: &OsString) -> Result<Command> {
         "prune" => Command::Prune,
         "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
+        #[cfg(feature = "author")]
         "lint" => Command::Lint,
+        #[cfg(feature = "author")]
+        "init" => Command::Init,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,
         crate::process::DETACH => Command::Detach,
-        other => return Err(unknown("command", other, &COMMANDS)),
+        other => return Err(unknown("command", other, COMMANDS)),
     })
 }
 

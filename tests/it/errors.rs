@@ -274,6 +274,14 @@ fn a_lock_that_is_not_there_is_told() {
 }
 
 #[test]
+fn a_change_that_nobody_agreed_to_is_not_agreed() {
+    let plugin = Plugin::new("old").fixture("shell-line");
+    let said = plugin.command(["init", plugin.root.to_str().unwrap()]).run();
+    let row = Kind::NotAgreed.info();
+    said.exits(row.exit.into()).stderr_has(row.code).stderr_has("there is no terminal").stderr_has("`--yes`");
+}
+
+#[test]
 fn every_kind_is_provoked_here() {
     let here = concat!(include_str!("errors.rs"), include_str!("back_off.rs"));
     for row in KINDS {

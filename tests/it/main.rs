@@ -16,6 +16,7 @@ mod failure_classes;
 mod fixtures;
 mod go_between;
 mod hostile;
+mod init;
 mod invariants;
 mod lint;
 mod manifests;

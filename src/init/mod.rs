@@ -1,0 +1,123 @@
+//! `init`: has a plugin be started by plugdeps, from whatever it is now.
+//!
+//! All is read and thought out first (`plan.rs`), into a draft of the files as they will be (`draft.rs`). The draft is
+//! shown as a diff. If its author agrees, what is there is put away (`record.rs`), and the draft is written.
+
+pub mod bootstrap;
+pub mod diff;
+pub mod draft;
+pub mod line;
+pub mod old_install;
+pub mod options;
+pub mod packages;
+pub mod place;
+pub mod plan;
+pub mod programs;
+pub mod record;
+pub mod scaffold;
+pub mod servers;
+pub mod session_start;
+pub mod settle;
+pub mod uses;
+pub mod variables;
+pub mod wiring;
+
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::output;
+use crate::relock::refuse_copy;
+use crate::typed::Wish;
+use draft::Draft;
+use old_install::ROOT;
+use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+
+/// The directory of a plugin for programs.
+const PROGRAMS: &str = "bin";
+
+/// Does it.
+///
+/// # Errors
+/// There is no plugin, or none that can be understood; or nothing was written, since nobody agreed.
+pub fn init(wish: &Wish) -> Result<()> {
+    let root = root(&wish.directory)?;
+    refuse_copy(&root)?;
+    let place = record::place(&root)?;
+    if !wish.dry_run {
+        record::sweep(&root, &place)?;
+    }
+    if wish.undo { undo(wish, &root, &place) } else { wire(wish, &root, &place) }
+}
+
+/// The plugin's directory by its one true name: what is known of it is found by that.
+fn root(directory: &Path) -> Result<PathBuf> {
+    let failed = |e| Error::new(Kind::NoPlugin, format!("use `{}` as a directory", directory.display())).because(e);
+    let path = std::path::absolute(directory).map_err(failed)?;
+    Ok(match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !fs::is_directory(&path) => fs::resolved(parent).join(name),
+        _ => fs::resolved(&path),
+    })
+}
+
+fn wire(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
+    let mut draft = Draft::new(root);
+    let directory = programs::directory(session_start::look(&draft)?.program.as_deref()).unwrap_or(PROGRAMS.into());
+    let plan = plan::make(&mut draft, &format!("{ROOT}/{directory}/plugdeps"))?;
+    if plan.is_needed {
+        programs::add(&mut draft, &directory, wish.binary.as_deref())?;
+    }
+    plan.said.iter().for_each(|line| output::note(line));
+    if draft.is_empty() {
+        output::note(match (plan.has_rest, plan.is_needed) {
+            (true, _) => "nothing is changed: the rest is for you to do",
+            (false, true) => "nothing to do: it is as it should be",
+            (false, false) => "nothing to do: it needs no packages",
+        });
+        return Ok(());
+    }
+    if agreed(wish, &draft, "write this?")? {
+        record::keep(&draft, place)?;
+        draft.apply()?;
+        output::note("written; `--undo` brings back what was there");
+        plan.next.iter().for_each(|line| output::note(&format!("next: {line}")));
+    }
+    Ok(())
+}
+
+fn undo(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
+    let draft = record::undoing(root, place)?;
+    if agreed(wish, &draft, "undo this?")? {
+        draft.apply()?;
+        record::forget(root, place)?;
+        output::note("everything is as it was before");
+    }
+    Ok(())
+}
+
+/// Shows the draft; whether it is to be written.
+fn agreed(wish: &Wish, draft: &Draft, question: &str) -> Result<bool> {
+    output::data(&diff::render(draft)?);
+    if wish.dry_run {
+        output::note("nothing was written, as `--dry-run` says");
+        return Ok(false);
+    }
+    let unwritten = |cause: &str| {
+        let error = Error::new(Kind::NotAgreed, format!("change `{}`", draft.root.display())).because(cause);
+        error.hint("nothing was written; `--yes` writes without asking")
+    };
+    if wish.yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(unwritten("there is no terminal on which to ask"));
+    }
+    output::note(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    // Whoever hangs up does not agree.
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+        Ok(true)
+    } else {
+        Err(unwritten("the answer was no"))
+    }
+}

@@ -1,0 +1,273 @@
+//! What `init` would do with a plugin: its files as they will be, and what its author has to know.
+
+use super::draft::Draft;
+use super::old_install::ROOT;
+use super::packages::{self, Added};
+use super::servers::{self, Entry};
+use super::settle::{self, simulated};
+use super::variables;
+use super::wiring::{Verdict, Wiring, verdict};
+use super::{scaffold, session_start};
+use crate::environments::Environment;
+use crate::error::Result;
+use crate::install_line::Install;
+use crate::plugin::Plugin;
+use crate::runtime::Runtime;
+use crate::server::Server;
+use std::collections::BTreeSet;
+
+/// What would be done.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What a person is told, a line each.
+    pub said: Vec<String>,
+    /// Commands to run afterwards, each with what for.
+    pub next: BTreeSet<String>,
+    /// Whether plugdeps is of any use to the plugin.
+    pub is_needed: bool,
+    /// Whether a server is left to be changed by hand.
+    pub has_rest: bool,
+    /// Whether plugdeps starts a server already.
+    has_wired: bool,
+    /// Servers that are to be started otherwise.
+    changes: Vec<(Entry, Wiring)>,
+    /// Of what a manifest is written that was not there, in the plugin's own directory.
+    new: Vec<Runtime>,
+}
+
+/// Makes the plan, and has the draft be what it says; `program` is plugdeps as the host is told to start it.
+///
+/// # Errors
+/// A file cannot be read, or is malformed; or there is no plugin, and no place for one.
+pub fn make(draft: &mut Draft, program: &str) -> Result<Plan> {
+    let mut plan = Plan::default();
+    if scaffold::is_wanted(draft)? {
+        scaffold::add(draft)?;
+        plan.say("a first server, `server.py`, is written: put your tools into it");
+        plan.next.insert("`plugdeps lock` pins what `requirements.txt` asks for".into());
+        plan.new.push(Runtime::Python);
+    }
+    let entries = servers::all(draft)?;
+    let hooks = session_start::look(draft)?;
+    entries.iter().try_for_each(|entry| plan.judge(draft, entry))?;
+    let servers = plan.servers(&entries, program);
+    plan.settle(draft, program, servers, &hooks.replaced)?;
+    if plan.has_rest {
+        plan.say(format!(
+            "by hand it is `\"command\": \"{program}\", \"args\": [\"run\", \"--\", …]` with what starts the server behind `--`, \
+             such as `\"python\", \"{ROOT}/server.py\"`"
+        ));
+    }
+    if plan.is_needed {
+        let keeps = plan.has_rest && !hooks.replaced.is_empty();
+        let left = session_start::add(draft, program, keeps)?;
+        plan.said.extend(left);
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn say(&mut self, what: impl Into<String>) {
+        self.said.push(what.into());
+    }
+
+    fn of(&mut self, entry: &Entry, what: &str) {
+        self.say(format!("server `{}` {what}", entry.name));
+    }
+
+    fn by_hand(&mut self, entry: &Entry, what: &str) {
+        self.has_rest = true;
+        self.of(entry, &format!("is left to be changed by hand: {what}"));
+    }
+
+    fn judge(&mut self, draft: &mut Draft, entry: &Entry) -> Result<()> {
+        match verdict(draft, entry) {
+            Verdict::Wired => {
+                self.is_needed = true;
+                self.has_wired = true;
+                self.of(entry, "is started by plugdeps already");
+            }
+            Verdict::Left(why) => self.of(entry, &format!("is left as it is: {why}")),
+            Verdict::ByHand(why) => self.by_hand(entry, &why),
+            Verdict::Wire(wiring) => {
+                if let Some(what) = bootstraps(draft, &wiring) {
+                    self.by_hand(entry, &what);
+                    return Ok(());
+                }
+                if let Some(wiring) = self.with_packages(draft, entry, *wiring)? {
+                    self.changes.push((entry.clone(), wiring));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Has what a server fetched by name be in a manifest. `None`: that is left to be done by hand.
+    fn with_packages(&mut self, draft: &mut Draft, entry: &Entry, mut wiring: Wiring) -> Result<Option<Wiring>> {
+        let plugin = simulated(draft, vec![as_server(entry)])?;
+        let own = settle::wanted(&plugin, &wiring).map(|environment| environment.directory.clone());
+        let directory = wiring.directory.clone().or(own).unwrap_or_default();
+        let is_known = self.new.contains(&wiring.runtime) || settle::has_manifest(draft, &directory, wiring.runtime);
+        if !wiring.packages.is_empty() && !is_known && !directory.is_empty() {
+            self.by_hand(entry, &format!("`{directory}` has no manifest to put `{}` into", wiring.packages[0].text));
+            return Ok(None);
+        }
+        for package in wiring.packages.clone() {
+            match packages::add(draft, &directory, wiring.runtime, &package)? {
+                Added::ByHand(what) => {
+                    self.by_hand(entry, &what);
+                    return Ok(None);
+                }
+                Added::Now(command) => {
+                    self.next.insert(format!("`{command}` pins `{}`{}", package.name, in_directory(&directory)));
+                    if !is_known {
+                        self.new.push(wiring.runtime);
+                    }
+                }
+                Added::Already => {}
+            }
+        }
+        let fetched = wiring.packages.first().filter(|_| wiring.runtime == Runtime::Node && wiring.script.is_none());
+        if let Some(package) =
+            fetched.filter(|package| wiring.command.first().is_some_and(|own| own == package.program()))
+        {
+            let Some(program) = packages::program_of(draft, &directory, &package.name)? else {
+                let command = packages::lock_command(draft, &directory);
+                self.by_hand(
+                    entry,
+                    &format!(
+                        "what `{}` calls its program its lock will tell: after `{command}`{} run this again",
+                        package.name,
+                        in_directory(&directory)
+                    ),
+                );
+                return Ok(None);
+            };
+            wiring.command[0] = program;
+        }
+        Ok(Some(wiring))
+    }
+
+    /// The servers as they will be.
+    fn servers(&self, entries: &[Entry], program: &str) -> Vec<Server> {
+        let planned = |entry: &Entry| self.changes.iter().find(|(own, _)| own.is(entry)).map(|(_, wiring)| wiring);
+        let server = |entry: &Entry| match planned(entry) {
+            Some(wiring) => Server { words: words(program, None, &wiring.command), ..as_server(entry) },
+            None => as_server(entry),
+        };
+        entries.iter().map(server).collect()
+    }
+
+    /// Gives each server its environment, and writes it down.
+    fn settle(&mut self, draft: &mut Draft, program: &str, servers: Vec<Server>, replaced: &[Install]) -> Result<()> {
+        let mut plugin = simulated(draft, servers.clone())?;
+        let missing = self.missing(draft, &plugin);
+        let is_configured = missing.is_empty() || self.configure(draft, &plugin, missing.clone())?;
+        if is_configured && !missing.is_empty() {
+            plugin = simulated(draft, servers)?;
+        }
+        self.is_needed |= !plugin.environments.is_empty() || !self.new.is_empty();
+        for (entry, wiring) in std::mem::take(&mut self.changes) {
+            match self.environment(draft, &plugin, &wiring) {
+                Ok(environment) => self.rewrite(draft, program, &entry, &wiring, environment, replaced)?,
+                Err(why) if wiring.directory.is_some() => self.by_hand(&entry, &why),
+                Err(why) => self.of(&entry, &format!("is left as it is: {why}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Names every directory that servers need in the configuration; whether that could be done.
+    fn configure(&self, draft: &mut Draft, plugin: &Plugin, missing: Vec<(String, Runtime)>) -> Result<bool> {
+        let used: Vec<_> = self.changes.iter().filter_map(|(_, wiring)| settle::wanted(plugin, wiring)).collect();
+        // What lives in which environment by now is known of no other servers.
+        let is_used = |one: &&Environment| self.has_wired || used.iter().any(|used| used.name == one.name);
+        let known: Vec<&Environment> = plugin.environments.iter().filter(is_used).collect();
+        let new = self.new.iter().map(|runtime| (String::new(), *runtime));
+        settle::configure(draft, &known, &new.chain(missing).collect::<Vec<_>>())
+    }
+
+    /// Directories with a manifest to which nothing leads by itself.
+    fn missing(&self, draft: &Draft, plugin: &Plugin) -> Vec<(String, Runtime)> {
+        let lost = self.changes.iter().filter(|(_, wiring)| settle::wanted(plugin, wiring).is_none());
+        let places = lost.filter_map(|(_, wiring)| Some((wiring.directory.clone()?, wiring.runtime)));
+        let mut places: Vec<_> = places.filter(|(path, runtime)| settle::has_manifest(draft, path, *runtime)).collect();
+        places.sort_by(|a, b| a.0.cmp(&b.0));
+        places.dedup();
+        places
+    }
+
+    /// The name of the environment where it must be said; or why there is none.
+    fn environment(
+        &self,
+        draft: &Draft,
+        plugin: &Plugin,
+        wiring: &Wiring,
+    ) -> std::result::Result<Option<String>, String> {
+        if let Some(environment) = settle::wanted(plugin, wiring) {
+            let others = usize::from(!self.new.is_empty() && !self.new.contains(&wiring.runtime));
+            let finds = settle::finds(plugin, wiring, &environment.name) && others == 0;
+            return Ok((!finds).then(|| environment.name.clone()));
+        }
+        let directory = wiring.directory.clone().unwrap_or_default();
+        if directory.is_empty() && self.new.contains(&wiring.runtime) {
+            let is_alone = plugin.environments.is_empty() && self.new.iter().all(|one| *one == wiring.runtime);
+            return Ok((!is_alone).then(|| settle::own_name(wiring.runtime).to_owned()));
+        }
+        let runtime = wiring.runtime.name();
+        if wiring.directory.is_none() {
+            return Err(format!("nothing says which packages for {runtime} it needs"));
+        }
+        Err(match settle::has_manifest(draft, &directory, wiring.runtime) {
+            true => format!(
+                "name `{directory}` as an environment in the configuration of plugdeps, and that with `--environment`"
+            ),
+            false => format!("`{directory}` has no manifest for {runtime}"),
+        })
+    }
+
+    fn rewrite(
+        &mut self,
+        draft: &mut Draft,
+        program: &str,
+        entry: &Entry,
+        wiring: &Wiring,
+        environment: Option<String>,
+        replaced: &[Install],
+    ) -> Result<()> {
+        self.is_needed = true;
+        let changes = variables::changes(draft, entry, wiring, replaced);
+        entry.rewrite(draft, &words(program, environment.as_deref(), &wiring.command), &changes)?;
+        self.of(entry, "is started by plugdeps from now on");
+        wiring.notes.iter().for_each(|note| self.of(entry, note));
+        Ok(())
+    }
+}
+
+/// What a script does besides, if it is one that installs packages before it starts the server.
+fn bootstraps(draft: &Draft, wiring: &Wiring) -> Option<String> {
+    let script = wiring.script.as_deref()?;
+    let text = String::from_utf8(draft.read(script).ok()??).ok()?;
+    let line = super::bootstrap::installs(&text)?;
+    Some(format!(
+        "`{script}` seems to install packages itself (line {line}): have the file started that it starts then"
+    ))
+}
+
+fn in_directory(directory: &str) -> String {
+    if directory.is_empty() { String::new() } else { format!(" in `{directory}`") }
+}
+
+fn as_server(entry: &Entry) -> Server {
+    Server { name: entry.name.clone(), words: entry.words.clone(), transport: "stdio".into() }
+}
+
+/// The words that have plugdeps start a command.
+fn words(program: &str, environment: Option<&str>, command: &[String]) -> Vec<String> {
+    let environment = environment.map(|name| ["--environment".to_owned(), name.to_owned()]);
+    let mut words = vec![program.to_owned(), "run".to_owned()];
+    words.extend(environment.into_iter().flatten());
+    words.push("--".to_owned());
+    words.extend_from_slice(command);
+    words
+}

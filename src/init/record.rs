@@ -1,0 +1,185 @@
+//! What was there before, so that `--undo` can bring it back.
+//!
+//! It is kept in the user's own data, under a name of the plugin's directory: in the plugin it would be shipped. It is
+//! whole before anything is changed, and names files by what is in them: whoever is stopped in the middle finds of each
+//! file either what was there or what was to be there.
+
+use super::draft::{After, Draft, content, staged};
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::json::readable;
+use crate::plugin::{own_name, user_data};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Number of the form of `record.json`.
+const SCHEMA: u32 = 1;
+const FILE: &str = "record.json";
+
+/// What `init` changed in a plugin.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Record {
+    schema: u32,
+    /// The plugin, for whoever reads this.
+    root: String,
+    files: Vec<File>,
+    /// Directories that were not there, the outer ones first; the plugin's own is the empty path.
+    directories: Vec<String>,
+}
+
+/// A file that it changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct File {
+    path: String,
+    /// What was in it, which is also the name of the copy; nothing where it was not there.
+    before: Option<String>,
+    /// What it was to be.
+    after: Option<String>,
+}
+
+readable!(Record { schema, root, files, directories });
+readable!(File { path, before, after });
+
+impl File {
+    /// Whether it is as it was left, or as it was found.
+    fn is_ours(&self, root: &Path) -> bool {
+        let now = content(&root.join(&self.path));
+        now == self.after || now == self.before
+    }
+}
+
+/// Where the record of a plugin is.
+///
+/// # Errors
+/// There is no place for it.
+pub fn place(root: &Path) -> Result<PathBuf> {
+    let base = user_data().ok_or_else(|| {
+        let error = Error::new(Kind::NoPlugin, "find a place for what was there before");
+        error.hint("set HOME, or on Windows LOCALAPPDATA")
+    })?;
+    Ok(base.join("undo").join(own_name(root)))
+}
+
+/// Writes down what is there, before the draft is applied.
+///
+/// # Errors
+/// It cannot be written.
+pub fn keep(draft: &Draft, place: &Path) -> Result<()> {
+    let mut record = match earlier(&draft.root, place) {
+        Some(record) => record,
+        None => {
+            discard(place)?;
+            Record::default()
+        }
+    };
+    fs::create_directory(place)?;
+    record.schema = SCHEMA;
+    record.root = draft.root.display().to_string();
+    if !fs::is_directory(&draft.root) {
+        record.directories.push(String::new());
+    }
+    record.directories.extend(draft.new_directories());
+    for (path, after) in draft.changes() {
+        let after = will_be(draft, path, after);
+        match record.files.iter_mut().find(|file| file.path == path) {
+            Some(file) => file.after = after,
+            None => {
+                let before = copy_of(&draft.root.join(path), place)?;
+                record.files.push(File { path: path.to_owned(), before, after });
+            }
+        }
+    }
+    fs::replace_state(&place.join(FILE), &record, true)
+}
+
+/// The record of an earlier run, if the plugin is still as that left it: both are then undone together.
+fn earlier(root: &Path, place: &Path) -> Option<Record> {
+    let record = read(place)?;
+    record.files.iter().all(|file| file.is_ours(root)).then_some(record)
+}
+
+fn read(place: &Path) -> Option<Record> {
+    fs::read_state::<Record>(&place.join(FILE)).filter(|record| record.schema == SCHEMA)
+}
+
+fn will_be(draft: &Draft, path: &str, after: &After) -> Option<String> {
+    match after {
+        After::Gone => None,
+        After::Copy(from) => content(from),
+        After::Text(text) => {
+            let hash = crate::fingerprint::Part::new("", text.as_bytes()).sha256;
+            Some(if fs::is_executable(&draft.root.join(path)) { format!("{hash}+x") } else { hash })
+        }
+    }
+}
+
+/// Keeps a copy of a file; its name.
+fn copy_of(path: &Path, place: &Path) -> Result<Option<String>> {
+    let Some(name) = content(path) else { return Ok(None) };
+    let kept = place.join(&name);
+    if !fs::is_file(&kept) {
+        let staged = place.join(".new-copy");
+        fs::copy(path, &staged)?;
+        fs::rename(&staged, &kept)?;
+    }
+    Ok(Some(name))
+}
+
+/// What brings back what was there.
+///
+/// # Errors
+/// Nothing is known of this plugin, or a file was changed since: it is named, and all stay.
+pub fn undoing(root: &Path, place: &Path) -> Result<Draft> {
+    let failed = || Error::new(Kind::Usage, format!("undo what `init` changed in `{}`", root.display()));
+    let Some(record) = read(place) else {
+        return Err(failed().because("nothing is known of it: it was undone already, or done elsewhere"));
+    };
+    let foreign = record.files.iter().filter(|file| !file.is_ours(root));
+    let causes: Vec<String> = foreign.map(|file| changed_since(file, place)).collect();
+    if !causes.is_empty() {
+        let error = causes.iter().fold(failed(), |error, cause| error.because(cause));
+        return Err(error.hint("change them back, or take what was there before by hand; nothing was undone"));
+    }
+    let mut draft = Draft::new(root);
+    for file in &record.files {
+        match &file.before {
+            Some(name) => draft.copy(&file.path, &place.join(name))?,
+            None => draft.remove(&file.path),
+        }
+    }
+    Ok(draft)
+}
+
+fn changed_since(file: &File, place: &Path) -> String {
+    let was = match &file.before {
+        Some(name) => format!("before it was `{}`", place.join(name).display()),
+        None => "before it was not there".to_owned(),
+    };
+    format!("`{}` was changed since; {was}", file.path)
+}
+
+/// Removes what an earlier run, stopped in the middle, had not put in its place yet.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn sweep(root: &Path, place: &Path) -> Result<()> {
+    let files = read(place).map(|record| record.files).unwrap_or_default();
+    let left = files.iter().map(|file| staged(&root.join(&file.path)));
+    left.filter(|path| fs::is_file(path)).try_for_each(|path| fs::remove_file(&path))
+}
+
+/// Forgets it, once it is undone, and removes the directories that were not there.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn forget(root: &Path, place: &Path) -> Result<()> {
+    let directories = read(place).map(|record| record.directories).unwrap_or_default();
+    directories.iter().rev().for_each(|path| fs::remove_empty_directory(&root.join(path)));
+    discard(place)
+}
+
+/// What names the copies goes before they do.
+fn discard(place: &Path) -> Result<()> {
+    fs::remove_file(&place.join(FILE))?;
+    fs::remove_tree(place)
+}

@@ -1,0 +1,109 @@
+//! The files of a first plugin, for an author who has none.
+
+use super::draft::Draft;
+use super::place::PLUGIN;
+use super::servers;
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::json_text::quoted;
+use std::path::Path;
+
+/// What may lie in a directory that is to become a plugin.
+const OTHERS: [&str; 4] = ["readme", "license", "changelog", "bin"];
+/// Of the official SDK. Its next major version has another interface.
+const REQUIREMENTS: &str = "mcp>=1.9,<2\n";
+
+/// Whether there is nothing yet: no server, nothing that a server could need, nothing else that a plugin has.
+///
+/// # Errors
+/// There is no plugin, and no empty directory for one.
+pub fn is_wanted(draft: &Draft) -> Result<bool> {
+    let is_described = draft.read(PLUGIN)?.is_some();
+    if draft.read(servers::FILE)?.is_some() || !servers::all(draft)?.is_empty() {
+        return Ok(false);
+    }
+    if !is_described {
+        refuse_others(&draft.root)?;
+    }
+    Ok(others(&draft.root).is_empty())
+}
+
+/// Has a plugin be there with a server and what that needs.
+///
+/// # Errors
+/// Something else is there already.
+pub fn add(draft: &mut Draft) -> Result<()> {
+    let name = name_of(&draft.root);
+    if draft.read(PLUGIN)?.is_none() {
+        draft.write(PLUGIN, description(&name))?;
+    }
+    draft.write(".mcp.json", servers(&name))?;
+    draft.write("requirements.txt", REQUIREMENTS.into())?;
+    if draft.read("server.py")?.is_none() {
+        draft.write("server.py", server(&name))?;
+    }
+    Ok(())
+}
+
+/// Whoever is in the wrong directory is not to find a plugin in it.
+fn refuse_others(root: &Path) -> Result<()> {
+    let Some(other) = others(root).into_iter().next() else { return Ok(()) };
+    let error = Error::new(Kind::NoPlugin, format!("make a plugin of `{}`", root.display()));
+    let error = error.because(format!("it has no `{PLUGIN}`, and is not empty: `{other}` is in it"));
+    Err(error.hint("name an empty directory for a new plugin, or write `plugin.json` with its `name` first"))
+}
+
+fn others(root: &Path) -> Vec<String> {
+    let is_usual =
+        |name: &str| name.starts_with('.') || OTHERS.iter().any(|other| name.to_lowercase().starts_with(other));
+    fs::names(root).into_iter().filter(|name| !is_usual(name)).collect()
+}
+
+/// A name for the plugin, as the host wants names: of its directory.
+fn name_of(root: &Path) -> String {
+    let name = root.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let words: Vec<&str> = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let name = words.join("-");
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name
+    } else {
+        format!("plugin-{name}").trim_end_matches('-').into()
+    }
+}
+
+fn description(name: &str) -> String {
+    format!(
+        "{{\n  \"name\": {},\n  \"version\": \"0.1.0\",\n  \"description\": {}\n}}\n",
+        quoted(name),
+        quoted(&format!("The tools of {name}"))
+    )
+}
+
+fn servers(name: &str) -> String {
+    format!(
+        "{{\n  \"mcpServers\": {{\n    {}: {{\n      \"command\": \"python\",\n      \"args\": [\"${{CLAUDE_PLUGIN_ROOT}}/server.py\"]\n    }}\n  }}\n}}\n",
+        quoted(name)
+    )
+}
+
+fn server(name: &str) -> String {
+    format!(
+        r#""""The tools of this plugin, by the official SDK."""
+
+from mcp.server.fastmcp import FastMCP
+
+server = FastMCP({})
+
+
+@server.tool()
+def greet(name: str) -> str:
+    """Greets somebody."""
+    return f"hello, {{name}}"
+
+
+if __name__ == "__main__":
+    server.run()
+"#,
+        quoted(name)
+    )
+}

@@ -1,0 +1,249 @@
+//! `plugdeps init`: what an author has becomes a plugin that plugdeps starts, and can be had back.
+
+use crate::support::namespace::with_the_real_client;
+use crate::support::*;
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+
+/// The author's program, which is not what a plugin ships.
+const AUTHORS: &str = env!("CARGO_BIN_EXE_plugdeps");
+/// A server as many have it.
+const PLAIN: &str = "{\n  \"mcpServers\": {\n    \"plain\": {\n      \"command\": \"python3\",\n      \
+                     \"args\": [\"${CLAUDE_PLUGIN_ROOT}/server.py\"]\n    }\n  }\n}\n";
+
+impl Plugin {
+    /// `init` of the author's own program on this plugin.
+    fn init(&self, flags: &[&str]) -> Cmd {
+        self.bare_command(AUTHORS).arg("init").arg(&self.root).args(flags)
+    }
+
+    fn text(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap_or_else(|e| panic!("read `{path}`: {e}"))
+    }
+}
+
+/// A plugin with a server that nothing starts but PATH, and a program that is quickly looked through.
+fn plain() -> Plugin {
+    let plugin = Plugin::new("plain");
+    executable(&plugin.root.join("bin/plugdeps"), "#!/bin/sh\n");
+    plugin.file("requirements.txt", "alpha\n").file(".mcp.json", PLAIN).file("server.py", "pass\n")
+}
+
+/// Names, contents and modes of all files.
+fn picture(directory: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
+    let entries = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().map(Result::unwrap);
+    let picture = entries.map(|entry| {
+        let mode = entry.metadata().unwrap().permissions().mode();
+        (entry.path().to_owned(), mode, fs::read(entry.path()).unwrap_or_default())
+    });
+    picture.collect()
+}
+
+#[test]
+fn a_plugin_that_installed_by_the_shell_line_lists_its_tools_through_what_init_wrote() {
+    let world = World::with(Installer::Uv, Plugin::new("shell").fixture("shell-line"));
+    let said = world.plugin.init(&["--yes"]).run();
+    said.ok().stderr_has("server `plain` is started by plugdeps from now on");
+    said.stdout_has("-      \"env\": {\"PYTHONPATH\": \"${CLAUDE_PLUGIN_DATA}/site-packages\"}");
+    assert!(!world.plugin.text("hooks/hooks.json").contains("pip install"));
+    world.plugin.hook().ok().silent();
+    assert!(world.plugin.is_ready());
+    let mut server = world.plugin.server("plain");
+    server.initialize();
+    assert_eq!(server.list_tools(), ["value", "where"]);
+    assert_eq!(ask(&mut server), "alpha 1.0");
+    world.plugin.init(&["--yes"]).run().ok().stdout_is("");
+}
+
+#[test]
+fn what_init_wrote_passes_the_validation_of_the_host() {
+    with_the_real_client(|| {
+        let program = tools::claude_code().unwrap();
+        let new = Plugin::new("new");
+        fs::remove_dir_all(new.root.join(".claude-plugin")).unwrap();
+        let migrated = Plugin::new("old").fixture("shell-line");
+        let inline = "{ \"name\": \"inline\", \"version\": \"1.0.0\", \"hooks\": { \"Stop\": [] }, \"mcpServers\": { \"s\": \
+                      { \"command\": \"uvx\", \"args\": [\"--from\", \"${CLAUDE_PLUGIN_ROOT}\", \"tool\"] } } }";
+        let project = "[project]\nname = \"p\"\nversion = \"1\"\nscripts = { tool = \"p:main\" }\n";
+        let inline = Plugin::new("inline").file(".claude-plugin/plugin.json", inline).file("pyproject.toml", project);
+        for plugin in [new, migrated, inline] {
+            plugin.init(&["--yes"]).run().ok();
+            let validate = plugin.bare_command(&program).args(["plugin", "validate"]).arg(&plugin.root);
+            validate.run().ok().stdout_has("Validation passed").stdout_lacks("session-start\": ");
+        }
+    });
+}
+
+#[test]
+fn nothing_is_written_by_a_dry_run_nor_without_anybody_to_ask() {
+    let plugin = plain();
+    let before = picture(&plugin.root);
+    let shown = plugin.init(&["--dry-run"]).run();
+    shown.ok().stdout_has("+++ b/hooks/hooks.json").stderr_has("nothing was written");
+    let unasked = plugin.init(&[]).run();
+    unasked.exits(17).stderr_has("error[not-agreed]").stdout_is(&shown.stdout);
+    assert_eq!(picture(&plugin.root), before);
+    assert!(!plugin.home.join(".local").exists(), "something was kept of what was not written");
+}
+
+#[test]
+fn init_twice_changes_nothing_and_undo_brings_back_every_byte_and_mode() {
+    let hooks = "\u{feff}{\"hooks\":{\"Stop\":[{\"hooks\":[{\"type\":\"command\",\"command\":\"true\"}]}]}}";
+    let plugin = plain().file("hooks/hooks.json", hooks);
+    fs::set_permissions(plugin.root.join(".mcp.json"), fs::Permissions::from_mode(0o640)).unwrap();
+    let before = picture(&plugin.root);
+    plugin.init(&["--yes"]).run().ok();
+    let wired = picture(&plugin.root);
+    assert!(wired != before && wired[2].1 == before[2].1, "the mode of a changed file");
+    plugin.init(&["--yes"]).run().ok().stdout_is("").stderr_has("nothing to do");
+    assert_eq!(picture(&plugin.root), wired);
+    plugin.init(&["--undo"]).run().exits(17).stdout_has("-      \"command\": \"${CLAUDE_PLUGIN_ROOT}/bin/plugdeps\"");
+    plugin.init(&["--undo", "--yes"]).run().ok();
+    assert_eq!(picture(&plugin.root), before);
+    plugin.init(&["--undo", "--yes"]).run().exits(2).stderr_has("nothing is known of it");
+}
+
+#[test]
+fn undo_names_what_was_changed_since_and_leaves_everything() {
+    let plugin = plain();
+    plugin.init(&["--yes"]).run().ok();
+    plugin.write(".mcp.json", "{}");
+    let changed = picture(&plugin.root);
+    let refused = plugin.init(&["--undo", "--yes"]).run();
+    refused.exits(2).stderr_has("`.mcp.json` was changed since").stderr_lacks("hooks/hooks.json");
+    assert_eq!(picture(&plugin.root), changed);
+    let kept = refused.stderr.split("before it was `").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
+    assert_eq!(fs::read_to_string(kept).unwrap(), PLAIN);
+}
+
+#[test]
+fn a_plugin_that_is_wired_further_is_undone_to_where_it_began() {
+    let plugin = plain();
+    let before = picture(&plugin.root);
+    plugin.init(&["--yes"]).run().ok();
+    let program = plugin.temp().join("newer");
+    executable(&program, "#!/bin/sh\n# newer\n");
+    plugin.init(&["--yes", "--binary", program.to_str().unwrap()]).run().ok();
+    assert_eq!(plugin.text("bin/plugdeps"), "#!/bin/sh\n# newer\n");
+    plugin.init(&["--undo", "--yes"]).run().ok();
+    assert_eq!(picture(&plugin.root), before);
+}
+
+#[test]
+fn init_or_undo_killed_at_any_step_is_healed_by_either() {
+    let plugin = plain();
+    let before = picture(&plugin.root);
+    let killed = |flags: &[&str], step: usize| {
+        let fault = format!("init:{step}:kill");
+        plugin.init(flags).env("PLUGDEPS_FAULT", fault).run().status.signal() == Some(Signal::KILL.as_raw())
+    };
+    plugin.init(&["--yes"]).run().ok();
+    let wired = picture(&plugin.root);
+    let mut steps = [0, 0];
+    for step in 1.. {
+        let reached = killed(&["--undo", "--yes"], step);
+        plugin.init(if step % 2 == 0 { &["--undo", "--yes"] } else { &["--yes"] }).run();
+        plugin.init(&["--yes"]).run().ok();
+        assert!(picture(&plugin.root) == wired, "undo, step {step}");
+        if !reached {
+            break;
+        }
+        steps[0] = step;
+    }
+    plugin.init(&["--undo", "--yes"]).run().ok();
+    assert_eq!(picture(&plugin.root), before);
+    for step in 1.. {
+        let reached = killed(&["--yes"], step);
+        if step % 2 == 0 {
+            plugin.init(&["--yes"]).run().ok();
+            assert!(picture(&plugin.root) == wired, "init, step {step}");
+        }
+        let undone = plugin.init(&["--undo", "--yes"]).run();
+        assert!(picture(&plugin.root) == before, "init, step {step}: {undone}");
+        if !reached {
+            break;
+        }
+        steps[1] = step;
+    }
+    assert!(steps.iter().all(|steps| *steps > 6), "{steps:?}: this proves little");
+}
+
+#[test]
+fn what_is_no_json_or_leads_out_of_the_plugin_is_named_and_nothing_is_written() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    for (path, text, said) in [
+        (".mcp.json", "{\n  \"mcpServers\": {\n  },\n}\n", "line 4: expected another value behind the `,`"),
+        (".claude-plugin/plugin.json", "{\n  // no\n}\n", "line 2: expected a key in double quotes"),
+        ("hooks/hooks.json", "{ \"SessionStart\": [] }", "line 1: expected `hooks`, around the events"),
+        (
+            ".claude-plugin/plugin.json",
+            "{ \"name\": \"x\", \"hooks\": \"../h.json\" }",
+            "expected a path in the plugin",
+        ),
+    ] {
+        let plugin = plain().file(path, text);
+        let before = picture(&plugin.root);
+        plugin.init(&["--yes"]).run().exits(6).stderr_has(&format!("read `{path}`")).stderr_has(said).stdout_is("");
+        assert_eq!(picture(&plugin.root), before);
+    }
+    let plugin = plain();
+    symlink(elsewhere.path(), plugin.root.join("hooks")).unwrap();
+    plugin.init(&["--yes"]).run().exits(2).stderr_has("nothing is written through links");
+    assert!(fs::read_dir(elsewhere.path()).unwrap().next().is_none() && plugin.text(".mcp.json") == PLAIN);
+}
+
+#[test]
+fn the_programs_that_are_put_into_a_plugin_are_those_beside_the_authors_with_their_modes() {
+    for place in ["bin/plugin", "share/plugdeps"] {
+        let plugin = plain();
+        let release = plugin.temp().join("release");
+        fs::create_dir_all(release.join("bin")).unwrap();
+        fs::copy(AUTHORS, release.join("bin/plugdeps")).unwrap();
+        executable(&release.join(place).join("plugdeps"), "#!/bin/sh\nexec \"$0-linux\" \"$@\"\n");
+        executable(&release.join(place).join("plugdeps-linux"), "#!/bin/sh\n");
+        fs::write(release.join(place).join("SHA256SUMS"), "0 plugdeps-linux\n").unwrap();
+        let authors = release.join("bin/plugdeps");
+        let init = |flags: &[&str]| plugin.bare_command(&authors).arg("init").arg(&plugin.root).args(flags).run();
+        init(&["--yes"]).ok().stdout_has("+++ b/bin/SHA256SUMS");
+        for name in ["plugdeps", "plugdeps-linux", "SHA256SUMS"] {
+            let [from, to] = [release.join(place).join(name), plugin.root.join("bin").join(name)];
+            assert_eq!(fs::read(&from).unwrap(), fs::read(&to).unwrap());
+            assert_eq!(fs::metadata(&from).unwrap().permissions(), fs::metadata(&to).unwrap().permissions());
+        }
+        init(&["--yes"]).ok().stdout_is("");
+        fs::set_permissions(plugin.root.join("bin/plugdeps"), fs::Permissions::from_mode(0o644)).unwrap();
+        init(&["--yes"]).ok();
+        assert_eq!(fs::metadata(plugin.root.join("bin/plugdeps")).unwrap().permissions().mode() & 0o111, 0o111);
+    }
+}
+
+#[test]
+fn without_a_program_to_put_into_the_plugin_the_author_is_told_where_one_comes_from() {
+    let plugin = plain();
+    fs::remove_dir_all(plugin.root.join("bin")).unwrap();
+    plugin.init(&["--yes"]).run().exits(2).stderr_has("sh install.sh").stderr_has("--binary");
+    plugin.init(&["--yes", "--binary", AUTHORS]).run().exits(2).stderr_has("not what a plugin ships");
+    plugin.init(&["--yes", "--binary", "/nowhere"]).run().exits(2).stderr_has("there is no such file");
+    assert_eq!(plugin.text(".mcp.json"), PLAIN);
+}
+
+#[test]
+fn an_empty_directory_becomes_a_plugin_and_another_one_does_not() {
+    let plugin = plain();
+    let new = plugin.temp().join("My Tools");
+    let program = plugin.temp().join("program");
+    executable(&program, "#!/bin/sh\n");
+    let init = |place: &Path, flag: &str| {
+        plugin.bare_command(AUTHORS).arg("init").arg(place).arg("--binary").arg(&program).arg(flag).run()
+    };
+    init(&new, "--yes").ok().stderr_has("`server.py`");
+    let described = fs::read_to_string(new.join(".claude-plugin/plugin.json")).unwrap();
+    assert!(described.contains("\"name\": \"my-tools\""), "{described}");
+    init(&new, "--undo").exits(17);
+    plugin.bare_command(AUTHORS).arg("init").arg(&new).args(["--undo", "--yes"]).run().ok();
+    assert!(!new.exists(), "what was made is not gone");
+    init(&plugin.home.join(".."), "--yes").exits(3).stderr_has("is not empty");
+}
