@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(told(r#"a "b c" 'd "e"' f\ g "$X/${Y:-z}" "\"" # no"#), [r#"a·b c·d "e"·f g·$X/${Y:-z}·""#]);
         assert_eq!(told("a \\\n b"), ["a·b"]);
         assert_eq!(told("a ''"), ["a·"]);
-        assert_eq!(told("X=\"${Y:-$(z \"${A}/b\")}\"\nc"), ["c"]);
+        assert_eq!(told("X=\"${Y:-$(z \"${A}/b\")}\"\nc"), ["X=${Y:-$(z \"${A}/b\")} ", "c"]);
     }
 
     #[test]

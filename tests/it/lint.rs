@@ -24,7 +24,7 @@ fn each_finding_has_its_rule_its_place_why_and_what_to_write() {
     let plugin = plugin();
     let before = Tree::of(plugin.temp());
     let found = lint(&plugin, &[]);
-    found.exits(17).stderr_has("error[lint-findings]: lint `.`\n  cause: 1 error, 1 warning\n");
+    found.exits(18).stderr_has("error[lint-findings]: lint `.`\n  cause: 1 error, 1 warning\n");
     found.stdout_is(
         ".mcp.json:3: error[relative-path]: the host starts servers in the session's directory, where there is no \
          `dist/s.js`\n  fix: write `${CLAUDE_PLUGIN_ROOT}/dist/s.js`\n\
@@ -39,9 +39,9 @@ fn a_plugin_is_named_by_its_directory_and_files_are_seen_from_where_one_is() {
     let plugin = plugin();
     let cmd = plugin.bare_command(plugin.root.join("libexec/plugdeps"));
     let found = cmd.args(["lint", "root", "--format", "github"]).cwd(plugin.root.parent().unwrap()).run();
-    found.exits(17).stdout_has("::error file=root/.mcp.json,line=3,title=relative-path::the host starts servers in ");
+    found.exits(18).stdout_has("::error file=root/.mcp.json,line=3,title=relative-path::the host starts servers in ");
     found.stdout_has("\n::warning file=root/.mcp.json,line=3,title=cwd-ignored::");
-    let found = lint(&plugin, &["--json"]).exits(17).json();
+    let found = lint(&plugin, &["--json"]).exits(18).json();
     assert_eq!((&found["schema"], &found["errors"], &found["warnings"]), (&1.into(), &1.into(), &1.into()));
     let first = &found["findings"][0];
     assert_eq!((&first["rule"], &first["level"]), (&"relative-path".into(), &"error".into()));
@@ -53,7 +53,7 @@ fn a_plugin_is_named_by_its_directory_and_files_are_seen_from_where_one_is() {
 fn warnings_alone_are_no_failure_unless_they_are_to_count() {
     let plugin = plugin().file("plugdeps.toml", "[lint]\nignore = ['relative-path']\n");
     lint(&plugin, &[]).ok().stdout_has("warning[cwd-ignored]").stdout_lacks("relative-path").stderr_is("");
-    lint(&plugin, &["--strict"]).exits(17).stderr_has("cause: 0 errors, 1 warning\n");
+    lint(&plugin, &["--strict"]).exits(18).stderr_has("cause: 0 errors, 1 warning\n");
     let plugin = plugin.file("plugdeps.toml", "[lint]\nignore = ['relative-path', 'cwd-ignored']\n");
     lint(&plugin, &["--strict"]).ok().stdout_is("").stderr_has("plugdeps: nothing found\n");
     // What a plugin ships reads past it.
@@ -87,11 +87,11 @@ fn what_git_ignores_does_not_reach_the_users() {
     let text = RELATIVE.replace("dist/s.js", "${CLAUDE_PLUGIN_ROOT}/dist/s.js");
     let plugin = plugin().file(".mcp.json", &text).file(".gitignore", "dist/\n.venv/\n").file(".venv/pyvenv.cfg", "");
     plugin.link(&tools::on_path("git").expect("git is needed"));
-    lint(&plugin, &[]).exits(17).stdout_has("error[committed-environment]").stdout_lacks("missing-file");
+    lint(&plugin, &[]).exits(18).stdout_has("error[committed-environment]").stdout_lacks("missing-file");
     plugin.bare_command("git").args(["init", "-q"]).cwd(&plugin.root).run().ok();
     let found = lint(&plugin, &[]);
     found
-        .exits(17)
+        .exits(18)
         .stdout_has(".mcp.json:3: error[missing-file]: `dist/s.js` does not reach the users: git ignores it");
     found.stdout_lacks("committed-environment");
 }
@@ -100,7 +100,7 @@ fn what_git_ignores_does_not_reach_the_users() {
 fn a_program_needs_its_mode() {
     let text = "{ \"mcpServers\": { \"s\": { \"command\": \"${CLAUDE_PLUGIN_ROOT}/s.sh\" } } }";
     let plugin = plugin().file(".mcp.json", text).file("s.sh", "exec true\n");
-    lint(&plugin, &[]).exits(17).stdout_has("error[not-executable]: `s.sh` may not be executed");
+    lint(&plugin, &[]).exits(18).stdout_has("error[not-executable]: `s.sh` may not be executed");
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(plugin.root.join("s.sh"), mode).unwrap();
     lint(&plugin, &[]).ok();
