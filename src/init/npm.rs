@@ -51,7 +51,15 @@ pub fn look(draft: &Draft, directory: &str, package: &Package) -> Result<Option<
 fn ask(package: &Package) -> Option<Known> {
     let version = package.version.as_deref().unwrap_or("latest");
     let wanted = format!("{}@{version}", package.name);
-    let job = Job::new(tool::find("npm", None).ok()?).args(["view", "--json", &wanted, "version", "bin", "scripts"]);
+    let job = Job::new(tool::find("npm", None).ok()?).args([
+        "view",
+        "--json",
+        "--loglevel=silent",
+        &wanted,
+        "version",
+        "bin",
+        "scripts",
+    ]);
     let (ended, said) = job.ask(PATIENCE).ok()?;
     if !ended.status.success() {
         return None;

@@ -228,3 +228,7 @@ fn words(program: &str, environment: Option<&str>, command: &[String]) -> Vec<St
     words.extend_from_slice(command);
     words
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
