@@ -18,7 +18,7 @@ pub enum Provided {
     /// One does.
     Manifest {
         /// The server, which is in the directory of that by now.
-        wiring: Wiring,
+        wiring: Box<Wiring>,
         /// What is to be done afterwards.
         next: Vec<String>,
         /// Whether that was not there before; then it is the plugin's own.
@@ -32,7 +32,7 @@ pub enum Provided {
 ///
 /// # Errors
 /// A file cannot be read, or is malformed.
-pub fn provide(draft: &mut Draft, plugin: &Plugin, mut wiring: Wiring, new: &[Runtime]) -> Result<Provided> {
+pub fn provide(draft: &mut Draft, plugin: &Plugin, mut wiring: Box<Wiring>, new: &[Runtime]) -> Result<Provided> {
     if wiring.packages.is_empty() {
         return Ok(Provided::Manifest { wiring, next: Vec::new(), is_new: false });
     }

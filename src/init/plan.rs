@@ -97,11 +97,11 @@ impl Plan {
                     return Ok(());
                 }
                 let plugin = simulated(draft, vec![as_server(entry)])?;
-                match fetched::provide(draft, &plugin, *wiring, &self.new)? {
+                match fetched::provide(draft, &plugin, wiring, &self.new)? {
                     Provided::Manifest { wiring, next, is_new } => {
                         self.new.extend(is_new.then_some(wiring.runtime));
                         self.next.extend(next);
-                        self.changes.push((entry.clone(), wiring));
+                        self.changes.push((entry.clone(), *wiring));
                     }
                     Provided::ByHand(what) => self.by_hand(entry, &what),
                 }
