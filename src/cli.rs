@@ -6,7 +6,7 @@ use crate::check;
 use crate::each::{chosen, each};
 use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
-use crate::export;
+use crate::export::{self, Format};
 use crate::gc;
 use crate::home::whole_build;
 use crate::hook;
@@ -50,7 +50,9 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
-        Command::Lock | Command::Snapshot => author::obey(&Plugin::load(place()?)?, command, &typed)?,
+        Command::Lock | Command::Snapshot => author::obey(command, &typed)?,
+        #[cfg(feature = "author")]
+        Command::Lint => author::lint(&typed)?,
         #[cfg(feature = "author")]
         Command::Init => crate::init::init(&author::wish(typed))?,
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
@@ -106,6 +108,7 @@ fn check(plugin: Result<Plugin>, typed: &Typed) -> Result<u8> {
 }
 
 fn env(plugin: &Plugin, typed: &Typed) -> Result<()> {
+    let format = typed.format.as_deref().map_or(Ok(Format::default()), Format::parse)?;
     let Some(environment) = plugin.environment_for(typed.environment.as_deref(), &[])? else {
         return Err(Error::new(Kind::NotReady, "print the environment").because("the plugin has no manifest"));
     };
@@ -114,7 +117,7 @@ fn env(plugin: &Plugin, typed: &Typed) -> Result<()> {
     }
     let work = Work::new(plugin, environment)?;
     match work.decide() {
-        Decision::Reuse { sealed, .. } => output::data(&export::render(&sealed, &plugin.place.root, typed.format)?),
+        Decision::Reuse { sealed, .. } => output::data(&export::render(&sealed, &plugin.place.root, format)?),
         Decision::Build(reason) => {
             let error = Error::new(Kind::NotReady, "print the environment").because(reason);
             return Err(error.hint("run `plugdeps sync` first"));

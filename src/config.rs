@@ -264,7 +264,9 @@ impl Config {
                 "deadline" => config.deadline = reader.seconds()?,
                 "wait" => config.wait = reader.seconds()?,
                 "environments" => config.environments = reader.environments()?,
-                _ => config.main.set(&reader, &["deadline", "wait", "environments"])?,
+                // Read by `lint` alone, and refused there if need be: what a plugin ships does not know the rules.
+                "lint" => {}
+                _ => config.main.set(&reader, &["deadline", "wait", "environments", "lint"])?,
             }
         }
         config.environments.iter_mut().for_each(|(_, settings)| settings.inherit(&config.main));

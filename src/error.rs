@@ -42,6 +42,9 @@ pub enum Kind {
     /// Nobody agreed to a change.
     #[cfg(feature = "author")]
     NotAgreed,
+    /// `lint` found what will hurt users.
+    #[cfg(feature = "author")]
+    LintFindings,
     /// A file operation failed.
     Io,
 }
@@ -110,6 +113,8 @@ pub const KINDS: &[KindInfo] = &[
     row(Kind::LockOutdated, "lock-outdated", 16, "A lock is missing, or what it was made of is no longer what it was."),
     #[cfg(feature = "author")]
     row(Kind::NotAgreed, "not-agreed", 17, "A change was shown, nobody agreed to it, and nothing was written."),
+    #[cfg(feature = "author")]
+    row(Kind::LintFindings, "lint-findings", 18, "`lint` found errors, or warnings where those count."),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(
         Kind::CommandNotFound,

@@ -2,7 +2,7 @@
 //! tells them that there is nothing to do.
 
 use crate::old_form::{environment_of, is_python};
-use crate::options::{end_of_options, value, values};
+use crate::options::{end_of_options, plain_words, value, values};
 use crate::package_name::Package;
 use crate::shell_line::{Command, joined};
 
@@ -63,7 +63,7 @@ pub struct Install {
     pub directories: Vec<String>,
     /// Whether it goes to where all programs of the user look (`npm install -g`, a tool).
     pub is_global: bool,
-    /// Whether what it writes to standard output goes elsewhere.
+    /// Whether it writes nothing to standard output, or that goes elsewhere.
     pub is_silent: bool,
     /// On which line of the text, counted from 1.
     pub line: usize,
@@ -111,6 +111,8 @@ const HOUSEKEEPING: [&str; 30] = [
     "wait",
     "return",
 ];
+/// Options of all of them that leave standard output empty where all is well.
+const QUIET: [&str; 5] = ["-q", "-qq", "--quiet", "--silent", "-s"];
 const PIP_VALUES: &str = " -r --requirement -c --constraint -t --target --prefix --root -i --index-url --extra-index-url \
     -f --find-links --python --cache-dir --platform --python-version --implementation --abi --only-binary --no-binary \
     --progress-bar --log --timeout --retries --trusted-host --proxy --upgrade-strategy -e --editable --project \
@@ -136,11 +138,11 @@ fn is_housekeeping(command: &Command) -> bool {
     is_set || command.words.is_empty() || HOUSEKEEPING.contains(&command.program()) || checks(command).is_some()
 }
 
-/// The nearest command before that checks something.
+/// What the commands before check, the most telling of them.
 fn guard(before: &[Command]) -> Guard {
-    let is_environment = |command: &Command| install(command).is_some_and(|install| install.tool == Tool::Venv);
-    let near = before.iter().rev().filter(|command| !is_environment(command)).take(8);
-    near.filter_map(checks).next().unwrap_or(Guard::None)
+    let checked: Vec<Guard> = before.iter().filter_map(checks).collect();
+    let order = [Guard::Diff, Guard::Hash, Guard::Text, Guard::Exists, Guard::Import];
+    order.into_iter().find(|guard| checked.contains(guard)).unwrap_or(Guard::None)
 }
 
 /// What a command checks, if that is what it does.
@@ -150,14 +152,10 @@ fn checks(command: &Command) -> Option<Guard> {
     match command.program() {
         "diff" | "cmp" => Some(Guard::Diff),
         "sha256sum" | "shasum" | "md5sum" | "md5" => Some(Guard::Hash),
-        "[" | "[[" | "test" if ["=", "==", "!="].iter().any(|sign| has(sign)) => {
-            let of_hash = words.iter().any(|word| word.to_lowercase().contains("hash") || word.contains("sum"));
-            Some(if of_hash { Guard::Hash } else { Guard::Text })
+        "[" | "[[" | "test" if ["=", "==", "!="].iter().any(|sign| has(sign)) => compared(words),
+        "[" | "[[" | "test" if ["-d", "-f", "-e", "-x", "-L", "-s"].iter().any(|sign| has(sign)) => {
+            words.iter().any(|word| tells_of_packages(word)).then_some(Guard::Exists)
         }
-        "[" | "[[" | "test" => {
-            ["-d", "-f", "-e", "-x", "-L", "-s"].iter().any(|sign| has(sign)).then_some(Guard::Exists)
-        }
-        "which" => Some(Guard::Import),
         program if is_python(program) => {
             let code = words.iter().position(|word| word == "-c").and_then(|at| words.get(at + 1));
             code.filter(|code| code.contains("import ")).map(|_| Guard::Import)
@@ -165,6 +163,43 @@ fn checks(command: &Command) -> Option<Guard> {
         "pip" | "pip3" => has("show").then_some(Guard::Import),
         _ => None,
     }
+}
+
+/// Hashes or versions that are compared; a flag says nothing of packages.
+fn compared(words: &[String]) -> Option<Guard> {
+    let tells = |parts: &[&str]| words.iter().any(|word| parts.iter().any(|part| word.to_lowercase().contains(part)));
+    let is_version = |word: &String| {
+        let numbers = word.split('.').filter(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
+        numbers.count() >= 2
+    };
+    if tells(&["hash", "sum", "digest"]) {
+        return Some(Guard::Hash);
+    }
+    (tells(&["version", "stamp", "$(cat "]) || words.iter().any(is_version)).then_some(Guard::Text)
+}
+
+/// Whether that it is there is taken for that something was installed; that a manifest is there says nothing.
+fn tells_of_packages(path: &str) -> bool {
+    let parts = [
+        "node_modules",
+        "venv",
+        "site-packages",
+        "install",
+        "stamp",
+        "marker",
+        "sentinel",
+        "done",
+        "ready",
+        "deps",
+        "bin/python",
+        "bin/pip",
+        "/env",
+        "lib",
+    ];
+    let path = path.to_lowercase();
+    let is_manifest =
+        [".txt", ".toml", ".json", ".lock", ".lockb", ".yaml", ".sh"].iter().any(|end| path.ends_with(end));
+    !is_manifest && parts.iter().any(|part| path.contains(part))
 }
 
 /// The installation that a command is.
@@ -196,9 +231,16 @@ impl Install {
             target: None,
             directories: Vec::new(),
             is_global: false,
-            is_silent: command.is_silent,
+            is_silent: command.is_silent || command.words.iter().any(|word| QUIET.contains(&word.as_str())),
             line: command.line,
         }
+    }
+
+    /// Whether it brings nothing but the installer's own packages.
+    pub fn is_of_tools(&self) -> bool {
+        let tools = ["pip", "setuptools", "wheel", "uv"];
+        let names_tools = self.packages.iter().all(|package| tools.contains(&package.name.as_str()));
+        self.tool == Tool::Venv || names_tools && !self.packages.is_empty() && self.manifests.is_empty()
     }
 }
 
@@ -235,17 +277,6 @@ fn of_pip(command: &Command, arguments: &[String], environment: Option<String>) 
         }
     }
     install
-}
-
-/// The words that are no options and no options' values.
-fn plain_words<'a>(mut words: &'a [String], with_value: &str) -> Vec<&'a String> {
-    let mut found = Vec::new();
-    loop {
-        words = words.get(end_of_options(words, with_value, &[])..).unwrap_or_default();
-        let Some((word, rest)) = words.split_first() else { return found };
-        found.push(word);
-        words = rest;
-    }
 }
 
 fn of_uv(command: &Command) -> Option<Install> {
@@ -372,7 +403,10 @@ mod tests {
     #[test]
     fn what_says_that_there_is_nothing_to_do_is_told() {
         is("[ -d $R/node_modules ] || (cd $R && npm i)", Tool::Npm, Guard::Exists, "$R", "$R");
-        is("if [ ! -d v ]; then python3 -m venv v; v/bin/pip install a; fi", Tool::Pip, Guard::Exists, "a", "");
+        is("if [ ! -d $D/env ]; then python3 -m venv v; v/bin/pip install a; fi", Tool::Pip, Guard::Exists, "a", "");
+        is("[ -f $R/requirements.txt ] && pip install a", Tool::Pip, Guard::None, "a", "");
+        is("[ \"$DEBUG\" = 1 ] && pip install a", Tool::Pip, Guard::None, "a", "");
+        is("cmp a b || { [ -d $D/venv ] || python3 -m venv $D/venv; pip install a; }", Tool::Pip, Guard::Diff, "a", "");
         is("[ \"$(cat $D/v)\" = 1.2 ] || pip install a", Tool::Pip, Guard::Text, "a", "");
         is("[ \"$HASH\" != \"$OLD_HASH\" ] && pip install a", Tool::Pip, Guard::Hash, "a", "");
         is("python3 -c 'import mcp' 2>/dev/null || pip install mcp", Tool::Pip, Guard::Import, "mcp", "");

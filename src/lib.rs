@@ -120,6 +120,8 @@ pub mod capture;
 #[cfg(feature = "author")]
 pub mod relock;
 #[cfg(feature = "author")]
+pub mod lint;
+#[cfg(feature = "author")]
 pub mod init;
 pub mod author;
 pub mod cli;

@@ -32,3 +32,14 @@ pub fn values(options: &[String], names: &[&str]) -> Vec<String> {
     }
     found
 }
+
+/// The words that are no options and no options' values.
+pub fn plain_words<'a>(mut words: &'a [String], with_value: &str) -> Vec<&'a String> {
+    let mut found = Vec::new();
+    loop {
+        words = words.get(end_of_options(words, with_value, &[])..).unwrap_or_default();
+        let Some((word, rest)) = words.split_first() else { return found };
+        found.push(word);
+        words = rest;
+    }
+}

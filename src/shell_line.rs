@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
                 });
                 self.found.extend(inherited);
             }
-            None if command.words.is_empty() => {}
+            None if command.words.is_empty() && command.variables.is_empty() => {}
             None => self.found.push(command),
         }
     }
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(told(r#"a "b c" 'd "e"' f\ g "$X/${Y:-z}" "\"" # no"#), [r#"a·b c·d "e"·f g·$X/${Y:-z}·""#]);
         assert_eq!(told("a \\\n b"), ["a·b"]);
         assert_eq!(told("a ''"), ["a·"]);
-        assert_eq!(told("X=\"${Y:-$(z \"${A}/b\")}\"\nc"), ["c"]);
+        assert_eq!(told("X=\"${Y:-$(z \"${A}/b\")}\"\nc"), ["X=${Y:-$(z \"${A}/b\")} ", "c"]);
     }
 
     #[test]
@@ -386,9 +386,9 @@ mod tests {
     fn the_grammar_around_commands_is_not_a_command() {
         let text = "#!/bin/sh\nf() {\n  a\n}\nfor x in 1 2; do b $x; done\ncase $1 in\n  p|q) c ;;\n  *) d ;;\nesac\n\
                     cat <<'EOF' >f\nnpm install\nEOF\nlist=(1\n 2)\nif ! e; then f; else g; fi\nh $((1 + 2))";
-        assert_eq!(told(text), ["a", "b·$x", "c", "d", "cat >", "e", "f", "g", "h·$((1 + 2))"]);
+        assert_eq!(told(text), ["a", "b·$x", "c", "d", "cat >", "list= ", "e", "f", "g", "h·$((1 + 2))"]);
         let lines: Vec<usize> = commands(text).iter().map(|command| command.line).collect();
-        assert_eq!(lines, [3, 5, 7, 8, 10, 15, 15, 15, 16]);
+        assert_eq!(lines, [3, 5, 7, 8, 10, 13, 15, 15, 15, 16]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What was typed, and what it means.
 
 use crate::error::{Error, Kind, Result};
-use crate::export::Format;
 use crate::nearest::nearest;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
@@ -14,6 +13,7 @@ macro_rules! for_authors {
         "
 for authors
   init [DIR]             have a plugin, or a new one, be started by plugdeps; shows what it changes, and asks
+  lint [DIR]             what in a plugin will hurt its users
   lock [--check]         write a lock of the requirements, or say whether it is up to date
   snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
 "
@@ -25,6 +25,9 @@ macro_rules! flags_for_authors {
         "  --dry-run, --yes       init: show and write nothing; write and do not ask
   --undo                 init: bring back what was there
   --binary FILE          init: the program that the plugin is to ship
+  --json, --format FORMAT
+                         lint: for programs; text, json or github (default: text)
+  --strict               lint: warnings count as errors
 "
     };
 }
@@ -84,6 +87,8 @@ const COMMANDS: &[&str] = &[
     "snapshot",
     #[cfg(feature = "author")]
     "init",
+    #[cfg(feature = "author")]
+    "lint",
 ];
 const FLAGS: &[&str] = &[
     "--root",
@@ -103,6 +108,8 @@ const FLAGS: &[&str] = &[
     "--undo",
     #[cfg(feature = "author")]
     "--binary",
+    #[cfg(feature = "author")]
+    "--strict",
 ];
 
 /// What is to be done.
@@ -124,6 +131,9 @@ pub enum Command {
     Lock,
     /// Write down what servers announce.
     Snapshot,
+    /// Find what will hurt users.
+    #[cfg(feature = "author")]
+    Lint,
     /// Wire a plugin.
     #[cfg(feature = "author")]
     Init,
@@ -147,7 +157,15 @@ const OWN_FLAGS: &[(&str, &[Command])] = &[
     ("--undo", &[Command::Init]),
     #[cfg(feature = "author")]
     ("--binary", &[Command::Init]),
+    #[cfg(feature = "author")]
+    ("--strict", &[Command::Lint]),
+    #[cfg(feature = "author")]
+    ("--json", &[Command::Check, Command::Lint]),
+    #[cfg(feature = "author")]
+    ("--format", &[Command::Env, Command::Lint]),
+    #[cfg(not(feature = "author"))]
     ("--json", &[Command::Check]),
+    #[cfg(not(feature = "author"))]
     ("--format", &[Command::Env]),
     ("--rebuild", &[Command::Sync]),
     (
@@ -168,11 +186,14 @@ pub struct Typed {
     /// `--environment`.
     pub environment: Option<String>,
     /// `--format`.
-    pub format: Format,
+    pub format: Option<String>,
     /// `--json`.
     pub json: bool,
     /// `--rebuild`.
     pub rebuild: bool,
+    /// `--strict`.
+    #[cfg(feature = "author")]
+    pub strict: bool,
     /// `--check` of `lock`.
     pub check: bool,
     /// What is typed for `init`.
@@ -216,6 +237,10 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
                 if typed.command == Some(Command::Detach) {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
+            }
+            #[cfg(feature = "author")]
+            Arg::Value(word) if typed.command == Some(Command::Lint) && typed.root.is_none() => {
+                typed.root = Some(word.into());
             }
             #[cfg(feature = "author")]
             Arg::Value(word) if typed.command == Some(Command::Init) && typed.init.directory.as_os_str().is_empty() => {
@@ -264,8 +289,10 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "root" => typed.root = Some(value()?.into()),
         "data" => typed.data = Some(value()?.into()),
         "environment" => typed.environment = Some(value()?.to_string_lossy().into_owned()),
-        "format" => typed.format = Format::parse(&value()?.to_string_lossy())?,
+        "format" => typed.format = Some(value()?.to_string_lossy().into_owned()),
         "json" => typed.json = true,
+        #[cfg(feature = "author")]
+        "strict" => typed.strict = true,
         "rebuild" => typed.rebuild = true,
         #[cfg(feature = "author")]
         "dry-run" => typed.init.dry_run = true,
@@ -295,6 +322,8 @@ fn command(word: &OsString) -> Result<Command> {
         "prune" => Command::Prune,
         "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
+        #[cfg(feature = "author")]
+        "lint" => Command::Lint,
         #[cfg(feature = "author")]
         "init" => Command::Init,
         "help" => Command::Help,

@@ -18,6 +18,7 @@ mod go_between;
 mod hostile;
 mod init;
 mod invariants;
+mod lint;
 mod manifests;
 mod model;
 mod node;

@@ -269,7 +269,7 @@ impl Plugin {
         processes::with_environment(&format!("HOME={}", self.home.display()))
     }
 
-    fn link(&self, tool: &Path) {
+    pub fn link(&self, tool: &Path) {
         symlink(tool, self.path.join(tool.file_name().unwrap())).unwrap();
     }
 

@@ -1,0 +1,130 @@
+//! The servers of a plugin as they are written down, with the line of each part.
+
+use crate::error::Error;
+use crate::fs;
+use crate::hooks::DESCRIPTION;
+use crate::json_text::{Document, Node};
+use crate::old_form::{self, Start, Way};
+use crate::server::inside;
+use std::path::Path;
+
+/// The file in which most plugins name their servers.
+pub const FILE: &str = ".mcp.json";
+
+/// A text, and its line.
+#[derive(Debug, Clone)]
+pub struct Text {
+    pub text: String,
+    pub line: usize,
+}
+
+/// A server that the host starts.
+#[derive(Debug)]
+pub struct Entry {
+    pub name: String,
+    pub file: String,
+    pub line: usize,
+    /// The command and its arguments.
+    pub words: Vec<Text>,
+    pub env: Vec<(String, Text)>,
+    pub cwd: Option<Text>,
+    pub start: Start,
+}
+
+impl Entry {
+    pub fn place(&self) -> (&str, usize) {
+        (&self.file, self.words.first().map_or(self.line, |word| word.line))
+    }
+
+    /// The place of a word that contains this, or of the command.
+    pub fn place_of(&self, part: &str) -> (&str, usize) {
+        let word = self.words.iter().find(|word| word.text.contains(part));
+        word.map_or(self.place(), |word| (&self.file, word.line))
+    }
+
+    pub fn plain_words(&self) -> Vec<String> {
+        self.words.iter().map(|word| word.text.clone()).collect()
+    }
+
+    pub fn is_ours(&self) -> bool {
+        self.start.way == Way::Plugdeps
+    }
+
+    /// Whether a shell reads its arguments, and so expands what is in them.
+    pub fn is_line(&self) -> bool {
+        let texts = self.words.iter().skip(1).map(|word| word.text.as_str());
+        self.words.len() > 2 && texts.take(2).any(|text| text.starts_with('-') && text.ends_with('c'))
+    }
+
+    pub fn variable(&self, name: &str) -> Option<&Text> {
+        self.env.iter().find(|(own, _)| own == name).map(|(_, value)| value)
+    }
+}
+
+/// What a plugin's files say of its servers.
+#[derive(Default)]
+pub struct Named {
+    pub entries: Vec<Entry>,
+    /// Files that cannot be read.
+    pub broken: Vec<(String, Error)>,
+}
+
+/// Reads them all: `.mcp.json`, and what `plugin.json` says or names.
+pub fn read(root: &Path) -> Named {
+    let mut named = Named::default();
+    if let Some(document) = named.document(root, FILE) {
+        named.add(FILE, document.root.get("mcpServers").unwrap_or(&document.root));
+    }
+    let Some(described) = named.document(root, DESCRIPTION) else { return named };
+    let Some(servers) = described.root.get("mcpServers") else { return named };
+    let parts = if servers.is_array() { servers.items() } else { std::slice::from_ref(servers) };
+    for part in parts {
+        let Some(path) = part.as_str().and_then(inside) else {
+            named.add(DESCRIPTION, part);
+            continue;
+        };
+        let path = path.strip_prefix("./").unwrap_or(path);
+        if path != FILE
+            && path.ends_with(".json")
+            && let Some(document) = named.document(root, path)
+        {
+            named.add(path, document.root.get("mcpServers").unwrap_or(&document.root));
+        }
+    }
+    named
+}
+
+impl Named {
+    fn document(&mut self, root: &Path, label: &str) -> Option<Document> {
+        let read = fs::read_optional(&root.join(label))
+            .and_then(|bytes| bytes.map(|bytes| Document::parse(label, &bytes)).transpose());
+        read.unwrap_or_else(|error| {
+            self.broken.push((label.to_owned(), error));
+            None
+        })
+    }
+
+    /// Of two servers of one name the host starts the later, that of `plugin.json`.
+    fn add(&mut self, label: &str, servers: &Node) {
+        self.entries.retain(|entry| servers.get(&entry.name).is_none());
+        let entries =
+            servers.members().iter().filter_map(|member| entry(label, &member.key, member.line, &member.value));
+        self.entries.extend(entries);
+    }
+}
+
+fn entry(file: &str, name: &str, line: usize, node: &Node) -> Option<Entry> {
+    let command = text(node.get("command")?)?;
+    let arguments = node.get("args").map(Node::items).unwrap_or_default();
+    let words: Vec<Text> = std::iter::once(command).chain(arguments.iter().filter_map(text)).collect();
+    let plain: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
+    let env = node.get("env").map(Node::members).unwrap_or_default();
+    let env = env.iter().filter_map(|member| Some((member.key.clone(), text(&member.value)?))).collect();
+    let cwd = node.get("cwd").and_then(text);
+    let start = old_form::start(&plain)?;
+    Some(Entry { name: name.to_owned(), file: file.to_owned(), line, words, env, cwd, start })
+}
+
+fn text(node: &Node) -> Option<Text> {
+    node.as_str().map(|text| Text { text: text.to_owned(), line: node.line })
+}

@@ -1,0 +1,184 @@
+//! Rules of hooks, above all of those that install packages.
+
+use super::Spot;
+use super::steps::{Origin, Step};
+use super::subject::{Subject, is_our_hook};
+use super::variables::DATA;
+use crate::hooks::Hook;
+use crate::install_line::{Guard, Install, Tool};
+use crate::requirement_line::Line;
+
+const FIX: &str =
+    "have `plugdeps session-start` install, and start servers by `plugdeps run -- …` (`plugdeps init` migrates it)";
+/// The longest timeout that is meant in seconds: an hour.
+const LONGEST: u64 = 3600;
+
+/// The steps of hooks that install in this way, each with what is wrong.
+fn steps(subject: &Subject, is_meant: fn(&Step) -> bool, why: &str) -> Vec<Spot> {
+    let meant = subject.hook_steps().filter(|(_, step)| has_packages(step) && is_meant(step));
+    meant.map(|(_, step)| Spot::new(step.place_of(step.main()), why, FIX)).collect()
+}
+
+/// An environment alone is no packages; a directory that is installed is the business of a rule of its own.
+fn has_packages(step: &Step) -> bool {
+    step.installs.iter().any(|install| install.tool != Tool::Venv)
+}
+
+pub fn diff_line(subject: &Subject) -> Vec<Spot> {
+    let why = "servers are started with the hook, not after it, so the first session has none; an installation that was \
+               killed counts as done, and a second session begins in the middle of it";
+    steps(subject, |step| step.guard() == Guard::Diff, why)
+}
+
+pub fn exists_guard(subject: &Subject) -> Vec<Spot> {
+    let why = "what is there counts as installed: a changed manifest, a new Python and an installation that was killed \
+               are not seen, and the first session begins without";
+    steps(subject, |step| step.guard() == Guard::Exists, why)
+}
+
+pub fn version_stamp(subject: &Subject) -> Vec<Spot> {
+    let why = "a version says nothing of the packages: a changed manifest under the same version is not seen, and each \
+               new version installs everything anew";
+    steps(subject, |step| step.guard() == Guard::Text, why)
+}
+
+pub fn hook_installs(subject: &Subject) -> Vec<Spot> {
+    let why = "servers are started with the hook, not after it, so the first session has none; two sessions install at \
+               once, and one that is killed leaves half of the packages";
+    let other = |step: &Step| matches!(step.guard(), Guard::None | Guard::Import | Guard::Hash);
+    steps(subject, other, why)
+}
+
+pub fn installs_itself(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for step in &subject.steps {
+        let of_plugin = |install: &&Install| install.directories.iter().any(|directory| is_in_plugin(directory));
+        found.extend(step.installs.iter().find(of_plugin).map(|install| {
+            let why = "the plugin is installed as a package: after an update its users run the old copy until somebody \
+                       installs it again";
+            Spot::new(step.place_of(install), why, "install its packages alone, and run its source from where it lies")
+        }));
+    }
+    found.extend(subject.used().into_iter().flat_map(own_lines));
+    found
+}
+
+/// `.` and `-e .` in a requirements file.
+fn own_lines(environment: &crate::environments::Environment) -> Vec<Spot> {
+    let Ok(manifest) = &environment.manifest else { return Vec::new() };
+    let is_own = |text: &str| Line::parse(text).subject().is_some_and(|s| s == "." || s.starts_with(".["));
+    let own = manifest.facts().local.into_iter().filter(|item| is_own(&item.text));
+    own.map(|item| {
+        let why = format!("`{}` installs the plugin itself, as a copy that updates leave behind", item.text);
+        Spot::new((&item.file, item.line), why, "remove the line: the plugin runs from its source")
+    })
+    .collect()
+}
+
+/// Where a path of a line leads: into the plugin's directory, as far as its text tells.
+fn is_in_plugin(path: &str) -> bool {
+    let own = ["CLAUDE_PLUGIN_ROOT", "PLUGIN_ROOT", "PLUGIN_DIR", "dirname", "BASH_SOURCE", "SCRIPT_DIR", "__dirname"];
+    !is_in_data(path) && own.iter().any(|part| path.contains(part))
+}
+
+fn is_in_data(path: &str) -> bool {
+    path.contains("PLUGIN_DATA")
+}
+
+pub fn global_install(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for step in &subject.steps {
+        found.extend(step.installs.iter().find(|install| is_global(install)).map(|install| {
+            let why = match install.tool {
+                Tool::Pip => {
+                    "it goes into the user's own Python, which Debian, Ubuntu, Fedora and Homebrew refuse \
+                     (`externally-managed-environment`)"
+                }
+                _ => {
+                    "it goes where all programs of the user look, needs rights there, and replaces what others rely on"
+                }
+            };
+            Spot::new(step.place_of(install), why, FIX)
+        }));
+    }
+    found
+}
+
+fn is_global(install: &Install) -> bool {
+    let has_no_place = install.tool == Tool::Pip && install.target.is_none();
+    (install.is_global || has_no_place) && install.tool != Tool::UvTool && install.directories.is_empty()
+}
+
+pub fn writes_into_plugin(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for step in &subject.steps {
+        let into = |install: &&Install| install.target.as_deref().is_some_and(is_in_plugin);
+        found.extend(step.installs.iter().find(into).map(|install| {
+            let why = "packages in the plugin's directory are gone after each update, and where it may not be written \
+                       they cannot be installed";
+            Spot::new(step.place_of(install), why, format!("install below `{DATA}`, or let plugdeps do it"))
+        }));
+    }
+    found
+}
+
+/// The hooks that install, by themselves or by plugdeps.
+fn installing(subject: &Subject) -> Vec<&Hook> {
+    let has_step = |at: usize| subject.steps.iter().any(|step| step.origin == Origin::Hook(at) && has_packages(step));
+    let hooks = subject.hooks.iter().enumerate();
+    hooks.filter(|(at, hook)| has_step(*at) || is_our_hook(hook)).map(|(_, hook)| hook).collect()
+}
+
+pub fn hook_timeout(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for hook in installing(subject).into_iter().filter(|hook| hook.timeout.is_none()) {
+        let why = "without `timeout` the host's own holds (600 s, in older versions 60 s), and what it ends is half installed";
+        found.push(Spot::new((&hook.file, hook.line), why, "write `\"timeout\": 600`"));
+    }
+    for hook in &subject.hooks {
+        let seconds = hook.timeout.as_deref().and_then(|timeout| timeout.parse::<u64>().ok());
+        found.extend(seconds.filter(|&seconds| seconds > LONGEST).map(|seconds| {
+            let why = format!("`timeout` is in seconds: {seconds} are {} hours", seconds / 3600);
+            Spot::new((&hook.file, hook.line), why, format!("write `{}`", (seconds / 1000).max(1)))
+        }));
+    }
+    found
+}
+
+pub fn hook_stdout(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    // Of other events the host shows it to nobody.
+    let told = subject
+        .hook_steps()
+        .filter(|(hook, _)| ["SessionStart", "UserPromptSubmit", "Setup"].contains(&hook.event.as_str()));
+    for (hook, step) in told {
+        let is_loud = |install: &&Install| !install.is_silent && !is_quiet(install.tool);
+        found.extend(step.installs.iter().find(is_loud).map(|install| {
+            let why =
+                format!("what it says on standard output is added to the model's context by the {} hook", hook.event);
+            Spot::new(step.place_of(install), why, "redirect it: `>&2`, or `>/dev/null`")
+        }));
+    }
+    found
+}
+
+/// Tools that speak to standard error alone.
+fn is_quiet(tool: Tool) -> bool {
+    matches!(tool, Tool::UvPip | Tool::UvSync | Tool::UvTool | Tool::Venv)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::variables::ROOT;
+    use super::*;
+
+    #[test]
+    fn a_path_is_in_the_plugin_or_in_its_data() {
+        for path in [ROOT, "$PLUGIN_ROOT/.venv", "$(dirname \"$0\")/..", "${CLAUDE_PLUGIN_ROOT}/node_modules"] {
+            assert!(is_in_plugin(path), "{path}");
+        }
+        for path in [DATA, "${CLAUDE_PLUGIN_DATA:-$CLAUDE_PLUGIN_ROOT/x}", "/tmp/x", "x"] {
+            assert!(!is_in_plugin(path), "{path}");
+        }
+    }
+}

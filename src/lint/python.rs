@@ -1,0 +1,115 @@
+//! Rules of what a plugin's packages are.
+
+use super::Spot;
+use super::imports;
+use super::subject::Subject;
+use crate::environments::Environment;
+use crate::manifest::{Format, Manifest};
+use crate::pyproject::Pyproject;
+use crate::requirement_line::{Line, Named};
+use crate::requirements::Item;
+use crate::runtime::Runtime;
+
+/// How many requirements one finding names.
+const MOST: usize = 5;
+
+fn manifests(subject: &Subject) -> Vec<(&Environment, &Manifest)> {
+    let used = subject.used().into_iter();
+    used.filter_map(|environment| Some((environment, environment.manifest.as_ref().ok()?))).collect()
+}
+
+/// What a manifest asks for that is held by no lock, no version and no hash.
+fn open(manifest: &Manifest) -> Vec<Item> {
+    let is_open = |item: &Item| !Line::parse(&item.text).is_local() && !Named::parse(&item.text).is_pinned();
+    match manifest.format {
+        Format::Requirements => manifest.facts().unpinned,
+        Format::Pyproject | Format::Script => manifest.items().into_iter().filter(is_open).collect(),
+        Format::Package => manifest.items(),
+        _ => Vec::new(),
+    }
+}
+
+pub fn unpinned(subject: &Subject) -> Vec<Spot> {
+    let open = manifests(subject).into_iter().map(|(_, manifest)| (manifest, open(manifest)));
+    open.filter_map(|(manifest, items)| {
+        let first = items.first()?;
+        let names: Vec<String> = items.iter().take(MOST).map(|item| format!("`{}`", item.text)).collect();
+        let more = if items.len() > MOST { format!(" and {} more", items.len() - MOST) } else { String::new() };
+        let why =
+            format!("no lock and no version holds {}{more}: a new release reaches all users untried", names.join(", "));
+        let fix = match manifest.format.runtime() {
+            Runtime::Python => "ship a lock: `plugdeps lock` writes one",
+            Runtime::Node => "ship a lock: `npm install --package-lock-only` writes one",
+        };
+        Some(Spot::new((&first.file, first.line), why, fix))
+    })
+    .collect()
+}
+
+pub fn mcp_major(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for (environment, manifest) in manifests(subject) {
+        let items = open(manifest);
+        let Some(item) = items.iter().find(|item| is_unbounded_mcp(&item.text)) else { continue };
+        let Some((file, line)) = fast_mcp(subject, environment) else { continue };
+        let why = format!(
+            "`{}` is 2.x by now, which has no `mcp.server.fastmcp`: `{file}` line {line} imports it",
+            item.text
+        );
+        found.push(Spot::new((&item.file, item.line), why, "write `mcp>=1,<2`"));
+    }
+    found
+}
+
+fn is_unbounded_mcp(text: &str) -> bool {
+    let named = Named::parse(text);
+    named.normalised_name() == "mcp" && !named.rest.contains(['<', '~', '@']) && !named.is_pinned()
+}
+
+/// Where a server of this environment imports what 2.x has no more.
+fn fast_mcp(subject: &Subject, environment: &Environment) -> Option<(String, usize)> {
+    let of_it =
+        |entry: &&super::entries::Entry| subject.environment_of(entry).is_some_and(|own| own.name == environment.name);
+    let servers = subject.entries.iter().filter(of_it);
+    let scripts = servers.filter_map(|entry| subject.script_of(entry));
+    scripts.filter_map(|script| imports::of_python(subject, &script, &["mcp".to_owned()])).find_map(|import| {
+        let text = subject.text(&import.file)?;
+        let at = text.lines().position(|line| line.starts_with("from mcp.server.fastmcp "))?;
+        Some((import.file, at + 1))
+    })
+}
+
+pub fn extra_index(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for (_, manifest) in manifests(subject) {
+        let facts = manifest.facts();
+        let is_held = !facts.unhashed.is_empty() || manifest.format == Format::Pyproject;
+        let lines = facts.extra_indexes.into_iter().map(|item| (item.file, item.line, item.text));
+        let project = manifest.ruling_project().filter(|_| !manifest.is_lock());
+        let indexes = project.map(Pyproject::extra_indexes).unwrap_or_default().0;
+        let indexes = indexes.into_iter().map(|index| (manifest.label.clone(), 1, crate::credentials::redact(&index)));
+        found.extend(lines.chain(indexes).filter(|_| is_held).map(|(file, line, text)| {
+            let why = format!("`{text}`: whoever can publish on one of the indexes can replace a package of another");
+            Spot::new(
+                (&file, line),
+                why,
+                "give each requirement its hash or ship a lock (`plugdeps lock`), or say `explicit = true`",
+            )
+        }));
+    }
+    found
+}
+
+pub fn empty_project(subject: &Subject) -> Vec<Spot> {
+    let empty = manifests(subject).into_iter().filter(|(_, manifest)| {
+        manifest.format == Format::Pyproject && manifest.items().is_empty() && manifest.ruling_project().is_some()
+    });
+    empty
+        .filter(|_| subject.is_ours())
+        .map(|(_, manifest)| {
+            let why = "it has `[project]` and asks for no package, so an empty environment is made of it";
+            let fix = "list the packages in `project.dependencies`, or name another `manifest` in `plugdeps.toml`";
+            Spot::new((&manifest.label, 1), why, fix)
+        })
+        .collect()
+}

@@ -1,0 +1,162 @@
+//! Programs of the plugin that install packages by themselves: what a script for a shell does, and what other scripts
+//! have a shell or an installer do.
+
+use crate::install_line::{self, Install, Installing};
+use crate::shell_line::{Command, commands};
+
+/// What starts another program, in Python and in JavaScript.
+const CALLS: [&str; 14] = [
+    "exec(",
+    "execSync(",
+    "execFile(",
+    "execFileSync(",
+    "spawn(",
+    "spawnSync(",
+    "subprocess.run(",
+    "check_call(",
+    "check_output(",
+    "subprocess.call(",
+    "Popen(",
+    "os.system(",
+    "execa(",
+    "Bun.spawn",
+];
+/// The lines of a call that are looked at.
+const LINES_OF_CALL: usize = 6;
+/// A longer line is no person's.
+const LONGEST_LINE: usize = 500;
+
+/// The commands of a script for a shell, with what it says of its variables put in their places.
+pub fn of_shell(text: &str) -> Vec<Command> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    let mut found = commands(text);
+    for command in &mut found {
+        command.words.iter_mut().for_each(|word| *word = expanded(word, &known));
+        command.directory = command.directory.take().map(|directory| expanded(&directory, &known));
+        let set = if command.words.is_empty() { command.variables.clone() } else { exported(command) };
+        let set: Vec<_> = set.into_iter().map(|(name, value)| (name, expanded(&value, &known))).collect();
+        known.extend(set);
+    }
+    found
+}
+
+/// What `export NAME=VALUE` and its kin set.
+fn exported(command: &Command) -> Vec<(String, String)> {
+    if !["export", "local", "readonly", "declare"].contains(&command.program()) {
+        return Vec::new();
+    }
+    let pairs = command.words.iter().filter_map(|word| word.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The text with the last value of each variable, unless it holds itself.
+fn expanded(text: &str, known: &[(String, String)]) -> String {
+    let mut text = text.to_owned();
+    for (name, value) in known.iter().rev().take(200) {
+        let forms = [format!("${{{name}}}"), format!("${name}")];
+        if value.len() < 300 && forms.iter().any(|form| text.contains(form.as_str())) && !value.contains(&forms[1]) {
+            text = text.replace(&forms[0], value);
+            // `$NAME` may be the beginning of another name.
+            if text.ends_with(&forms[1]) || text.contains(&format!("{}/", forms[1])) {
+                text = text.replace(&forms[1], value);
+            }
+        }
+    }
+    text
+}
+
+/// What a script in Python or JavaScript has installed, by the words in its calls.
+pub fn of_calls(text: &str) -> Installing {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Installing::default();
+    for (at, line) in lines.iter().enumerate() {
+        let is_call = line.len() < LONGEST_LINE && CALLS.iter().any(|call| line.contains(call));
+        if is_call
+            && !is_comment(line)
+            && let Some(install) = called(&lines[at..])
+        {
+            found.installs.push(Install { line: at + 1, ..install });
+        }
+    }
+    found
+}
+
+fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    ["//", "#", "*"].iter().any(|sign| line.starts_with(sign))
+}
+
+/// The installation that a call is, by the strings in it.
+fn called(lines: &[&str]) -> Option<Install> {
+    let call = lines.iter().take(LINES_OF_CALL);
+    let mut words = Vec::new();
+    for line in call.filter(|line| line.len() < LONGEST_LINE) {
+        words.extend(strings(line));
+        if line.trim_end().ends_with([';', ')']) {
+            break;
+        }
+    }
+    let text = words.join(" ");
+    // `[sys.executable, "-m", "pip", …]`: the program is no text.
+    let text = if text.starts_with("-m ") { format!("python {text}") } else { text };
+    let found = install_line::read(&commands(&text));
+    found.installs.into_iter().next().map(|install| Install { is_silent: true, ..install })
+}
+
+/// The texts in quotes on a line.
+fn strings(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Option<(char, String)> = None;
+    for c in line.chars() {
+        open = match open {
+            Some((quote, text)) if c == quote => {
+                found.push(text);
+                None
+            }
+            Some((quote, mut text)) => {
+                text.push(c);
+                Some((quote, text))
+            }
+            None => "\"'`".contains(c).then(|| (c, String::new())),
+        };
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_for_a_shell_is_read_with_its_variables() {
+        let text = "ROOT=\"${CLAUDE_PLUGIN_ROOT:-$(cd \"$(dirname \"$0\")/..\" && pwd)}\"\nexport ENV=\"$ROOT/.venv\"\n\
+                    python3 -m venv \"$ENV\"\ncd \"$ROOT\" && npm install\n";
+        let words: Vec<String> = of_shell(text).iter().map(|command| command.words.join(" ")).collect();
+        assert!(words[words.len() - 2].starts_with("python3 -m venv ${CLAUDE_PLUGIN_ROOT:-"), "{words:?}");
+        let last = of_shell(text).pop().unwrap();
+        assert!(last.directory.unwrap().starts_with("${CLAUDE_PLUGIN_ROOT:-"));
+    }
+
+    #[test]
+    fn calls_that_install_are_found_and_words_that_only_speak_of_it_are_not() {
+        for text in [
+            "execSync('npm install --omit=dev', { cwd: root });",
+            "spawnSync(\"npm\", [\"ci\", \"--no-audit\"], {});",
+            "subprocess.run(\n    [sys.executable, \"-m\", \"pip\", \"install\", \"-r\", path],\n)",
+            "subprocess.check_call([\"uv\", \"sync\", \"--project\", root])",
+        ] {
+            let found = of_calls(text);
+            assert_eq!(found.installs.len(), 1, "{text}");
+            assert_eq!(found.installs[0].line, 1);
+        }
+        for text in [
+            "console.error('run `npm install` first');",
+            "print(\"pip install mcp\")",
+            "// execSync('npm install')",
+            "execSync('npm run build')",
+            "spawn('node', ['install.js'])",
+        ] {
+            assert!(of_calls(text).installs.is_empty(), "{text}");
+        }
+    }
+}

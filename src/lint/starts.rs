@@ -1,0 +1,223 @@
+//! Rules of how servers are started.
+
+use super::Spot;
+use super::entries::Entry;
+use super::imports;
+use super::subject::Subject;
+use super::variables::{DATA, ROOT};
+use crate::environments::Environment;
+use crate::install_line::{Guard, Tool};
+use crate::manifest::{Format, Manifest};
+use crate::old_form::Way;
+use crate::package_name::Package;
+use crate::requirement_line::Named;
+use crate::runtime::Runtime;
+
+/// What is to be written instead of most of it.
+const RUN: &str =
+    "start it by `plugdeps run -- …`, which installs once and answers meanwhile (`plugdeps init` writes it)";
+
+/// Packages that a manifest asks for, by name.
+fn packages(manifest: &Manifest) -> Vec<String> {
+    if let Some(package) = manifest.package() {
+        return package.dependencies().map(|(name, _)| name.to_owned()).collect();
+    }
+    let items = manifest.items();
+    items.iter().map(|item| Named::parse(&item.text).name.to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+pub fn nothing_installs(subject: &Subject) -> Vec<Spot> {
+    let plain = |entry: &&Entry| matches!(entry.start.way, Way::Python | Way::Node | Way::Environment);
+    subject.entries.iter().filter(plain).filter_map(|entry| lacking(subject, entry)).collect()
+}
+
+/// What a server needs and nobody installs.
+fn lacking(subject: &Subject, entry: &Entry) -> Option<Spot> {
+    let has_steps = !subject.steps.is_empty();
+    if let Some(environment) = entry.start.environment.as_deref().filter(|_| !has_steps) {
+        let inside = super::variables::in_plugin(environment);
+        let is_there = inside.is_some_and(|path| subject.ships(&path));
+        let why =
+            format!("nothing makes the environment `{environment}` that the server `{}` is started in", entry.name);
+        return (!is_there).then(|| Spot::new(entry.place(), why, RUN));
+    }
+    let environment = subject.environment_of(entry).filter(|_| !has_steps)?;
+    let manifest = environment.manifest.as_ref().ok()?;
+    if is_installed(subject, entry, environment, manifest) {
+        return None;
+    }
+    let script = subject.script_of(entry)?;
+    let import = match environment.runtime()? {
+        Runtime::Python => imports::of_python(subject, &script, &packages(manifest)),
+        Runtime::Node => imports::of_node(subject, &script, &packages(manifest)),
+    }?;
+    let why = format!(
+        "nothing installs `{}`, which `{}` imports on line {}: the server `{}` ends at once where it is not there by chance",
+        import.package, import.file, import.line, entry.name
+    );
+    Some(Spot::new(entry.place(), why, RUN))
+}
+
+/// Whether the host installs it, or the packages are among the files, or the program fetches them by itself.
+fn is_installed(subject: &Subject, entry: &Entry, environment: &Environment, manifest: &Manifest) -> bool {
+    let directory = &environment.directory;
+    let of_host = matches!(manifest.format, Format::NpmLock | Format::BunLock) && directory.is_empty();
+    let modules = if directory.is_empty() { "node_modules".to_owned() } else { format!("{directory}/node_modules") };
+    let is_bun = crate::shell_line::program_name(&entry.start.program) == "bun";
+    let vendored = entry
+        .variable("PYTHONPATH")
+        .is_some_and(|path| path.text.contains("site-packages") || path.text.contains("vendor"));
+    of_host || subject.ships(&modules) || is_bun || vendored
+}
+
+pub fn installs_at_start(subject: &Subject) -> Vec<Spot> {
+    let steps =
+        subject.server_steps().filter(|(_, step)| step.installs.iter().any(|install| install.tool != Tool::Venv));
+    steps
+        .map(|(entry, step)| {
+            let guarded = if step.guard() == Guard::None { " each time" } else { "" };
+            let why = format!(
+                "the server `{}` installs its packages when it is started{guarded}: a host waits 30 s for its first \
+                 answer, two sessions install at once, and one that is killed leaves half of them",
+                entry.name
+            );
+            Spot::new(step.place_of(step.main()), why, RUN)
+        })
+        .collect()
+}
+
+pub fn uv_at_start(subject: &Subject) -> Vec<Spot> {
+    let of_plugin = |entry: &&Entry| match entry.start.way {
+        Way::UvRun => true,
+        Way::Uvx => entry.start.project.is_some(),
+        _ => false,
+    };
+    subject.entries.iter().filter(of_plugin).map(|entry| Spot::new(entry.place(), uv_why(entry), RUN)).collect()
+}
+
+fn uv_why(entry: &Entry) -> String {
+    let way = if entry.start.way == Way::UvRun { "uv run" } else { "uvx" };
+    let elsewhere = entry.variable("UV_PROJECT_ENVIRONMENT").is_some_and(|place| place.text.starts_with(DATA));
+    let words = entry.plain_words();
+    let more = if words.iter().any(|word| word == "--no-sync") {
+        ", and `--no-sync` never makes it"
+    } else if way == "uv run" && !elsewhere && entry.start.script.as_deref().is_none_or(|s| !s.ends_with(".py")) {
+        ", into the plugin's directory, which the next update replaces"
+    } else {
+        ""
+    };
+    format!(
+        "`{way}` needs uv on a PATH that may be a desktop's, and makes the environment while the host waits 30 s{more}"
+    )
+}
+
+pub fn unpinned_start(subject: &Subject) -> Vec<Spot> {
+    let open = fetched(subject).filter_map(|entry| {
+        let mut named = entry.start.packages.iter().filter(|package| !package.is_directory());
+        Some((entry, named.find(|package| package.exact().is_none() && !has_revision(package))?))
+    });
+    open.map(|(entry, package)| {
+        let why = format!(
+            "the server `{}` is whatever `{}` is at the moment, for all users at once",
+            entry.name, package.text
+        );
+        Spot::new(entry.place_of(&package.text), why, "name one version, or ship it as a dependency with a lock")
+    })
+    .collect()
+}
+
+/// A commit or tag of a repository.
+fn has_revision(package: &Package) -> bool {
+    package.is_repository() && package.text.rsplit('/').next().is_some_and(|last| last.contains(['@', '#']))
+}
+
+pub fn fetched_at_start(subject: &Subject) -> Vec<Spot> {
+    let is_pinned = |entry: &&Entry| {
+        let named = entry.start.packages.iter().filter(|package| !package.is_directory());
+        named.into_iter().all(|package| package.exact().is_some() || has_revision(package))
+    };
+    fetched(subject)
+        .filter(is_pinned)
+        .map(|entry| {
+            let why = format!(
+                "the server `{}` is fetched at its first start, while the host waits 30 s, and needs `{}`",
+                entry.name, entry.start.program
+            );
+            Spot::new(entry.place(), why, "ship it as a dependency with a lock, and start it by `plugdeps run -- …`")
+        })
+        .collect()
+}
+
+fn fetched(subject: &Subject) -> impl Iterator<Item = &Entry> {
+    subject.entries.iter().filter(|entry| entry.start.is_fetched())
+}
+
+pub fn loader_from_session(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for entry in subject.entries.iter().filter(|entry| !entry.is_ours() || entry.start.way == Way::Plugdeps) {
+        let is_name = |loader: &&String| !loader.starts_with(['/', '$', 'f']) || loader.starts_with('.');
+        found.extend(entry.start.loaders.iter().find(is_name).map(|loader| {
+            let why = format!("Node looks for `{loader}` in the session's directory and above, not beside the server");
+            Spot::new(entry.place_of(loader), why, format!("start a built file, or name `{ROOT}/…` by its full path"))
+        }));
+    }
+    found
+}
+
+pub fn bare_python(subject: &Subject) -> Vec<Spot> {
+    let bare = |entry: &&Entry| entry.start.way == Way::Python && entry.start.program == "python";
+    let why = |entry: &Entry| {
+        format!("macOS and many Linux systems have no `python`: the server `{}` is not found there", entry.name)
+    };
+    let found = subject.entries.iter().filter(bare);
+    found
+        .map(|entry| Spot::new(entry.place(), why(entry), "write `python3`, or start it by `plugdeps run -- python …`"))
+        .collect()
+}
+
+pub fn environment_unsaid(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for entry in subject.entries.iter().filter(|entry| entry.is_ours() && entry.start.environment.is_none()) {
+        let Some(module) = &entry.start.module else { continue };
+        let names: Vec<&str> = (subject.plugin.environments.iter())
+            .filter(|environment| environment.runtime() == Some(Runtime::Python))
+            .map(|environment| environment.name.as_str())
+            .collect();
+        if names.len() > 1 {
+            let why =
+                format!("`-m {module}` names no file, and there are {} environments: the first is taken", names.len());
+            let fix = format!("write `plugdeps run --environment NAME -- …`: {}", names.join(", "));
+            found.push(Spot::new(entry.place_of(module), why, fix));
+        }
+    }
+    found
+}
+
+pub fn env_shadows(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for entry in subject.entries.iter().filter(|entry| entry.is_ours()) {
+        for (name, value) in &entry.env {
+            if let Some(why) = shadowed(name, &value.text) {
+                let fix = "remove the line: `plugdeps run` gives the server its packages";
+                found.push(Spot::new((&entry.file, value.line), format!("`{name}` {why}"), fix));
+            }
+        }
+    }
+    found
+}
+
+/// What a variable does to a server that plugdeps starts.
+fn shadowed(name: &str, value: &str) -> Option<&'static str> {
+    let is_packages = ["site-packages", "node_modules", DATA].iter().any(|part| value.contains(part));
+    match name {
+        "PYTHONPATH" | "NODE_PATH" if is_packages => {
+            Some("puts packages of another place before those of the environment")
+        }
+        "PYTHONHOME" | "VIRTUAL_ENV" => Some("is taken away or set anew by `plugdeps run`"),
+        "UV_PROJECT_ENVIRONMENT" => Some("means nothing to `plugdeps run`"),
+        _ if name.starts_with("PIP_") || name.starts_with("UV_") => {
+            Some("is seen by this server alone, while the hook installs without it")
+        }
+        _ => None,
+    }
+}

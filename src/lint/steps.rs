@@ -1,0 +1,171 @@
+//! What hooks and servers install when they are started: in their own line, in the scripts that it starts, in the scripts
+//! of `package.json` that it names.
+
+use super::entries::Entry;
+use super::scripts;
+use super::variables::{in_plugin, plain};
+use crate::fs;
+use crate::hooks::Hook;
+use crate::install_line::{self, Guard, Install, Installing};
+use crate::old_form::{self, Way};
+use crate::shell_line::{Command, commands, commands_of, joined};
+use serde_json::Value;
+use std::path::Path;
+
+/// Whose line it is, by its place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Hook(usize),
+    Server(usize),
+}
+
+/// Installations that stand together: in one line, or in one script.
+#[derive(Debug)]
+pub struct Step {
+    pub origin: Origin,
+    /// The file in which they stand.
+    pub file: String,
+    /// The line of a hook or a server; in a script each installation has its own.
+    line: Option<usize>,
+    pub installs: Vec<Install>,
+}
+
+/// The largest script that is looked at.
+const LARGEST: usize = 262_144;
+/// How many scripts deep.
+const DEEPEST: usize = 3;
+
+impl Step {
+    pub fn place_of(&self, install: &Install) -> (&str, usize) {
+        (&self.file, self.line.unwrap_or(install.line))
+    }
+
+    /// The installation that the others are for: the first that brings more than an empty environment and its installer.
+    pub fn main(&self) -> &Install {
+        self.installs.iter().find(|install| !install.is_of_tools()).unwrap_or(&self.installs[0])
+    }
+
+    /// What tells it that there is nothing to do.
+    pub fn guard(&self) -> Guard {
+        self.main().guard
+    }
+}
+
+/// Every step of every hook and server.
+pub fn all(root: &Path, hooks: &[Hook], entries: &[Entry]) -> Vec<Step> {
+    let mut walk = Walk { root, found: Vec::new() };
+    for (at, hook) in hooks.iter().enumerate() {
+        walk.commands(Origin::Hook(at), &hook.file, Some(hook.line), &hook.commands(), 0);
+    }
+    for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_ours()) {
+        let (file, line) = entry.place();
+        walk.commands(Origin::Server(at), file, Some(line), &commands_of(&entry.plain_words()), 0);
+    }
+    walk.found
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    found: Vec<Step>,
+}
+
+impl Walk<'_> {
+    fn commands(&mut self, origin: Origin, file: &str, line: Option<usize>, commands: &[Command], depth: usize) {
+        let installing = install_line::read(commands);
+        self.add(origin, file, line, installing);
+        if depth < DEEPEST {
+            commands.iter().for_each(|command| self.follow(origin, command, depth + 1));
+        }
+    }
+
+    fn add(&mut self, origin: Origin, file: &str, line: Option<usize>, installing: Installing) {
+        if !installing.installs.is_empty() {
+            self.found.push(Step { origin, file: file.to_owned(), line, installs: installing.installs });
+        }
+    }
+
+    /// Looks into the script that a command starts.
+    fn follow(&mut self, origin: Origin, command: &Command, depth: usize) {
+        let start = old_form::of_command(command);
+        if start.way == Way::PackageScript {
+            return self.package_script(origin, command, start.project.as_deref(), depth);
+        }
+        let Some(label) = start.script.as_deref().and_then(here) else { return };
+        let Some(text) = self.text(&label) else { return };
+        if self.found.iter().any(|step| step.origin == origin && step.file == label) {
+            return;
+        }
+        match start.way {
+            Way::Python | Way::Node | Way::Environment => self.add(origin, &label, None, scripts::of_calls(&text)),
+            _ if is_shell(&text) => {
+                let mut inner = scripts::of_shell(&text);
+                inner.iter_mut().for_each(|one| one.is_silent |= command.is_silent);
+                // What it is given may be the command itself: `exec "$@"`.
+                self.commands(origin, &label, None, &inner, depth);
+                self.handed_on(origin, command, depth);
+            }
+            _ => {}
+        }
+    }
+
+    /// A script that is given another command as its arguments.
+    fn handed_on(&mut self, origin: Origin, command: &Command, depth: usize) {
+        let at =
+            command.words.iter().skip(1).position(|word| ["node", "python3", "python", "bun"].contains(&word.as_str()));
+        if let Some(words) = at.and_then(|at| command.words.get(at + 1..)).filter(|_| depth < DEEPEST) {
+            commands_of(words).iter().for_each(|inner| self.follow(origin, inner, depth + 1));
+        }
+    }
+
+    /// `npm start`: the line of that name in `package.json`.
+    fn package_script(&mut self, origin: Origin, command: &Command, place: Option<&str>, depth: usize) {
+        let Some(directory) = place.and_then(|place| here(&format!("{place}/package.json"))) else { return };
+        let package = self.text(&directory).and_then(|text| serde_json::from_slice::<Value>(text.as_bytes()).ok());
+        let Some(scripts) = package.as_ref().and_then(|package| package["scripts"].as_object()) else { return };
+        let Some(name) = command.words.iter().skip(1).find(|word| scripts.contains_key(*word)) else { return };
+        let Some(line) = scripts[name].as_str() else { return };
+        let mut inner = commands(line);
+        inner.iter_mut().for_each(|one| {
+            one.directory = Some(joined(place, one.directory.as_deref().unwrap_or(".")));
+        });
+        let number = self.text(&directory).map_or(1, |text| line_of(&text, &format!("\"{name}\"")));
+        self.commands(origin, &directory, Some(number), &inner, depth);
+    }
+
+    fn text(&self, label: &str) -> Option<String> {
+        let bytes = fs::read_optional(&self.root.join(label)).ok().flatten().filter(|bytes| bytes.len() <= LARGEST)?;
+        String::from_utf8(bytes).ok()
+    }
+}
+
+/// The line on which something stands for the first time.
+pub fn line_of(text: &str, part: &str) -> usize {
+    text.lines().position(|line| line.contains(part)).map_or(1, |at| at + 1)
+}
+
+/// The file of the plugin that a script's path names, also where the script finds its own directory itself.
+pub fn here(path: &str) -> Option<String> {
+    let path = path.replace("${CLAUDE_PLUGIN_ROOT:-", "${CLAUDE_PLUGIN_ROOT}\u{0}");
+    let path = match path.split_once('\u{0}') {
+        // The default may have braces and slashes of its own; what follows its end is the path.
+        Some((root, rest)) => format!("{root}{}", &rest[end_of_default(rest)..]),
+        None => path,
+    };
+    plain(&in_plugin(&path)?)
+}
+
+fn end_of_default(text: &str) -> usize {
+    let mut depth = 1;
+    for (at, c) in text.char_indices() {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        if depth == 0 {
+            return at + 1;
+        }
+    }
+    text.len()
+}
+
+fn is_shell(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    !first.starts_with("#!") || ["sh", "bash", "zsh", "dash"].iter().any(|shell| first.contains(shell))
+}
