@@ -6,7 +6,9 @@
 pub mod bootstrap;
 pub mod diff;
 pub mod draft;
+pub mod fetched;
 pub mod line;
+pub mod npm;
 pub mod old_install;
 pub mod options;
 pub mod packages;

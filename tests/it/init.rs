@@ -1,6 +1,6 @@
 //! `plugdeps init`: what an author has becomes a plugin that plugdeps starts, and can be had back.
 
-use crate::support::namespace::with_the_real_client;
+use crate::support::namespace::{skip, with_the_real_client};
 use crate::support::*;
 use rustix::process::Signal;
 use std::fs;
@@ -228,6 +228,24 @@ fn without_a_program_to_put_into_the_plugin_the_author_is_told_where_one_comes_f
     plugin.init(&["--yes", "--binary", AUTHORS]).run().exits(2).stderr_has("not what a plugin ships");
     plugin.init(&["--yes", "--binary", "/nowhere"]).run().exits(2).stderr_has("there is no such file");
     assert_eq!(plugin.text(".mcp.json"), PLAIN);
+}
+
+#[test]
+fn a_package_that_npx_fetched_is_started_by_the_program_that_npm_knows() {
+    let node = match node::program() {
+        Ok(node) => node,
+        Err(why) => return skip("node", &why),
+    };
+    let servers =
+        "{ \"mcpServers\": { \"hub\": { \"command\": \"npx\", \"args\": [\"-y\", \"@a/hub@latest\", \"x\"] } } }";
+    let registry = Registry::of(&[NpmPackage::new("@a/hub", "1.2.0").bin("the-hub", "")]);
+    let plugin = Plugin::new("npx").file(".mcp.json", servers).node(&node);
+    let plugin = plugin.env("npm_config_registry", registry.url()).env("npm_config_fetch_retries", "0");
+    let nobody = plugin.init(&["--yes"]).env("npm_config_registry", "http://127.0.0.1:9/").run();
+    nobody.ok().stderr_has("after `npm install --package-lock-only @a/hub@latest` run this again").stdout_is("");
+    plugin.init(&["--yes"]).run().ok().stderr_has("next: `npm install --package-lock-only` pins `@a/hub`");
+    assert!(plugin.text(".mcp.json").contains("[\"run\", \"--\", \"the-hub\", \"x\"]"));
+    assert!(plugin.text("package.json").contains("\"@a/hub\": \"^1.2.0\""));
 }
 
 #[test]
