@@ -38,3 +38,4 @@ mod secrets;
 mod supply_chain;
 mod support;
 mod support_works;
+mod windows;
