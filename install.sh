@@ -107,7 +107,7 @@ link_for_macos() {
     flags="$flags\"-Clinker-flavor=darwin-lld\", "
     link "-adhoc_codesign" && link "-L$stubs"
     # rustc would ask `xcrun` for the place of an SDK, and whoever has one for its version.
-    export SDKROOT=/ MACOSX_DEPLOYMENT_TARGET=11.0
+    export SDKROOT="$stubs" MACOSX_DEPLOYMENT_TARGET=11.0
 }
 
 # The standard library as it is shipped carries what prints panics and backtraces, almost half of the program. Where
@@ -136,13 +136,16 @@ build() {
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
     choose_library
     choose_linker
+    into=$output
+    # MinGW's `dlltool` takes a path with a space for two.
+    case $target$output in *-windows-gnu*[[:space:]]*) into=$(mktemp -d) && elsewhere=$into ;; esac
     # A plugin's users need none of the commands for its author.
-    set -- --release --locked --no-default-features --bin plugdeps --target "$target" --target-dir "$output"
+    set -- --release --locked --no-default-features --bin plugdeps --target "$target" --target-dir "$into"
     # shellcheck disable=SC2086 # two options, or none
     cargo build "$@" $library --config "$(rustflags)" >&2 ||
         die 5 "cannot build \`plugdeps\` in \`$source\` for \`$target\`: cargo's own words are above"
     case $target in *-windows-*) program=plugdeps.exe ;; *) program=plugdeps ;; esac
-    built=$output/$target/release/$program
+    built=$into/$target/release/$program
 }
 
 # Under a temporary name until it is known to start: whoever runs the old one meanwhile keeps it, and
@@ -163,8 +166,8 @@ write() { mkdir -p -- "$bin" && cp -- "$built" "$staged" && chmod 755 "$staged";
 # Everything under temporary names until the launcher has started what is for this machine.
 install_all() {
     bin=$plugin/$name
-    staged=$bin/.new-$$
-    trap 'rm -rf -- "$staged"' EXIT
+    staged=$bin/.new-$$ elsewhere=''
+    trap 'rm -rf -- "$staged" "$elsewhere"' EXIT
     trap 'exit 6' HUP INT TERM
     mkdir -p -- "$staged" || die 6 "cannot write into \`$bin\`: the reason is above"
     build_all
@@ -251,7 +254,10 @@ parse "$@"
 plugin=$(cd -- "$plugin" && pwd)
 source=$(cd -- "$(dirname -- "$0")" && pwd)
 cd -- "$source" # where cargo looks for \`.cargo/config.toml\`, and rustup for the toolchain
-output=${CARGO_TARGET_DIR:-$source/target}/install
+case ${CARGO_TARGET_DIR:-target} in
+    /*) output=$CARGO_TARGET_DIR/install ;;
+    *) output=$source/${CARGO_TARGET_DIR:-target}/install ;;
+esac
 ask_cargo
 if [ -n "$all" ]; then
     install_all

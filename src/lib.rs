@@ -33,6 +33,8 @@ pub mod fs;
 pub mod lock;
 pub mod trust;
 pub mod threads;
+#[cfg(windows)]
+pub mod windows;
 pub mod process;
 pub mod nearest;
 pub mod toml_value;

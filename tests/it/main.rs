@@ -41,3 +41,4 @@ mod secrets;
 mod supply_chain;
 mod support;
 mod support_works;
+mod windows;
