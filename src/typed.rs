@@ -25,6 +25,7 @@ macro_rules! flags_for_authors {
         "  --dry-run, --yes       init: show and write nothing; write and do not ask
   --undo                 init: bring back what was there
   --binary FILE          init: the program that the plugin is to ship
+  --dir NAME             init: the directory for it in the plugin (default: bin)
   --json, --format FORMAT
                          lint: for programs; text, json or github (default: text)
   --strict               lint: warnings count as errors
@@ -107,6 +108,8 @@ const FLAGS: &[&str] = &[
     #[cfg(feature = "author")]
     "--undo",
     #[cfg(feature = "author")]
+    "--dir",
+    #[cfg(feature = "author")]
     "--binary",
     #[cfg(feature = "author")]
     "--strict",
@@ -155,6 +158,8 @@ const OWN_FLAGS: &[(&str, &[Command])] = &[
     ("--yes", &[Command::Init]),
     #[cfg(feature = "author")]
     ("--undo", &[Command::Init]),
+    #[cfg(feature = "author")]
+    ("--dir", &[Command::Init]),
     #[cfg(feature = "author")]
     ("--binary", &[Command::Init]),
     #[cfg(feature = "author")]
@@ -210,6 +215,8 @@ pub struct Typed {
 pub struct Wish {
     /// The plugin's directory.
     pub directory: PathBuf,
+    /// The directory, in the plugin, for its programs.
+    pub programs: Option<String>,
     /// The program that the plugin is to ship, if it is not beside this one.
     pub binary: Option<PathBuf>,
     /// Show, and write nothing.
@@ -300,6 +307,8 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "yes" => typed.init.yes = true,
         #[cfg(feature = "author")]
         "undo" => typed.init.undo = true,
+        #[cfg(feature = "author")]
+        "dir" => typed.init.programs = Some(value()?.to_string_lossy().into_owned()),
         #[cfg(feature = "author")]
         "binary" => typed.init.binary = Some(value()?.into()),
         "check" if typed.command == Some(Command::Lock) => typed.check = true,

@@ -56,6 +56,7 @@ fn a_plugin_that_installed_by_the_shell_line_lists_its_tools_through_what_init_w
     assert_eq!(server.list_tools(), ["value", "where"]);
     assert_eq!(ask(&mut server), "alpha 1.0");
     world.plugin.init(&["--yes"]).run().ok().stdout_is("");
+    world.plugin.bare_command(AUTHORS).arg("lint").arg(&world.plugin.root).run().ok();
 }
 
 #[test]
@@ -218,6 +219,19 @@ fn the_programs_that_are_put_into_a_plugin_are_those_beside_the_authors_with_the
         init(&["--yes"]).ok();
         assert_eq!(fs::metadata(plugin.root.join("bin/plugdeps")).unwrap().permissions().mode() & 0o111, 0o111);
     }
+}
+
+#[test]
+fn the_program_can_be_in_a_directory_of_another_name_and_stays_there() {
+    let plugin = plain();
+    let program = plugin.root.join("bin/plugdeps");
+    plugin.init(&["--yes", "--dir", "../x"]).run().exits(2).stderr_has("no directory in the plugin");
+    plugin.init(&["--yes", "--dir", "libexec", "--binary", program.to_str().unwrap()]).run().ok();
+    assert!(plugin.text("hooks/hooks.json").contains("${CLAUDE_PLUGIN_ROOT}/libexec/plugdeps"));
+    assert!(plugin.text(".mcp.json").contains("\"${CLAUDE_PLUGIN_ROOT}/libexec/plugdeps\""));
+    assert!(plugin.root.join("libexec/plugdeps").is_file());
+    plugin.init(&["--yes"]).run().ok().stdout_is("");
+    plugin.init(&["--yes", "--dir", "bin"]).run().exits(2).stderr_has("its hook starts `libexec/plugdeps` already");
 }
 
 #[test]
