@@ -4,28 +4,6 @@
 use crate::error::Result;
 use crate::typed::{Command, Typed};
 
-/// What `--help` says of them.
-#[cfg(feature = "author")]
-pub const HELP: &str = "
-for authors
-  init [DIR]             have a plugin, or a new one, be started by plugdeps; shows what it changes, and asks
-  lint [DIR]             find what in a plugin will hurt its users
-  lock [--check]         write a lock of the requirements, or say whether it is up to date
-  bundle                 put the packages themselves into the plugin, for starts without a network
-  snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
-
-  --dry-run, --yes       init: show and write nothing; write and do not ask
-  --undo                 init: bring back what was there
-  --binary FILE          init: the program that the plugin is to ship
-  --format, --json       lint: text, json or github; json
-  --strict               lint: warnings count as errors
-  --platform NAME[,…]    bundle: linux-x64, darwin-arm64, … (default: this one)
-  --python VERSION[,…]   bundle: 3.11, 3.12, … (default: the one used here)
-";
-/// Nothing.
-#[cfg(not(feature = "author"))]
-pub const HELP: &str = "";
-
 /// Obeys a command for authors.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::export::{self, Format};
 use crate::gc;
+use crate::help::{FOR_AUTHORS, HELP};
 use crate::home::whole_build;
 use crate::hook;
 use crate::lock::Attempt;
@@ -18,7 +19,7 @@ use crate::provision::{self, Door};
 use crate::report;
 use crate::run;
 use crate::store::Store;
-use crate::typed::{Command, HELP, Typed, parse, usage};
+use crate::typed::{Command, Typed, parse, usage};
 use crate::work::{self, Decision, Work};
 use lexopt::Parser;
 use std::process::ExitCode;
@@ -42,7 +43,7 @@ fn obey(typed: Typed) -> Result<u8> {
     let command = typed.command.ok_or_else(|| usage("find a command").hint("see `plugdeps --help`"))?;
     let place = || locate(typed.root.as_deref(), typed.data.as_deref());
     match command {
-        Command::Help => output::data(&format!("{HELP}{}", author::HELP)),
+        Command::Help => output::data(&format!("{HELP}{FOR_AUTHORS}")),
         Command::Version => output::data(concat!("plugdeps ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::SessionStart => hook::session_start(place()),
         Command::Run => return run_command(&Plugin::load(place()?)?, typed),

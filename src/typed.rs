@@ -6,32 +6,6 @@ use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Text of `--help`.
-pub const HELP: &str = "\
-plugdeps installs the packages that a plugin's MCP server needs, and starts it
-
-usage: plugdeps [FLAG…] COMMAND
-
-commands
-  session-start          the SessionStart hook: make ready, say nothing or one JSON object
-  run [--] CMD [ARG…]    make ready, then become CMD in the environment
-  sync                   make ready by hand, with progress and an exit status that tells
-  check, --check         look, explain, change nothing
-  env                    print the environment's variables
-  prune                  remove what nothing uses
-
-flags
-  --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
-  --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
-  --environment NAME     one of several environments
-  --json                 check: for programs
-  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
-  --rebuild              sync: build even if the environment fits
-  --help, --version
-
-exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
-";
-
 const COMMANDS: &[&str] =
     &["session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot"];
 const FLAGS: &[&str] = &[
@@ -50,6 +24,7 @@ const FLAGS: &[&str] = &[
     "--dry-run",
     "--yes",
     "--undo",
+    "--dir",
     "--binary",
 ];
 
@@ -93,6 +68,7 @@ const OWN_FLAGS: &[(&str, &[Command])] = &[
     ("--dry-run", &[Command::Init]),
     ("--yes", &[Command::Init]),
     ("--undo", &[Command::Init]),
+    ("--dir", &[Command::Init]),
     ("--binary", &[Command::Init]),
     ("--platform", &[Command::Bundle]),
     ("--python", &[Command::Bundle]),
@@ -143,6 +119,8 @@ pub struct Typed {
 /// What is typed for `init` alone.
 #[derive(Debug, Default)]
 pub struct Wish {
+    /// The directory, in the plugin, for its programs.
+    pub programs: Option<String>,
     /// The program that the plugin is to ship, if it is not beside this one.
     pub binary: Option<PathBuf>,
     /// Show, and write nothing.
@@ -237,6 +215,7 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "dry-run" => typed.init.dry_run = true,
         "yes" => typed.init.yes = true,
         "undo" => typed.init.undo = true,
+        "dir" => typed.init.programs = Some(value()?.to_string_lossy().into_owned()),
         "binary" => typed.init.binary = Some(value()?.into()),
         "check" if typed.command == Some(Command::Lock) => typed.check = true,
         "check" => typed.command = Some(Command::Check),

@@ -7,8 +7,13 @@ use super::settle;
 use super::wiring::Wiring;
 use crate::config::Settings;
 use crate::error::Result;
+use crate::fs;
+use crate::json_text::Node;
 use crate::package_name::Package;
 use crate::plugin::Plugin;
+use crate::project::{Project, join};
+use crate::pyproject::Pyproject;
+use crate::requirement_line::normalised_name;
 use crate::runtime::Runtime;
 use crate::script_manifest::is_script;
 
@@ -38,6 +43,15 @@ pub fn provide(draft: &mut Draft, plugin: &Plugin, mut wiring: Box<Wiring>, new:
     }
     let own = settle::wanted(plugin, &wiring);
     let directory = wiring.directory.clone().or(own.map(|own| own.directory.clone())).unwrap_or_default();
+    match itself(draft, &directory, &wiring)? {
+        Itself::Other => {}
+        Itself::ByHand(what) => return Ok(Provided::ByHand(what)),
+        Itself::Program(program) => {
+            wiring.command[0] = program;
+            wiring.directory = Some(directory);
+            return Ok(Provided::Manifest { wiring, next: Vec::new(), is_new: false });
+        }
+    }
     let is_known = new.contains(&wiring.runtime) || settle::has_manifest(draft, &directory, wiring.runtime);
     let settings = own.map_or(&plugin.config.main, |own| &own.settings);
     if let Some(what) = hindrance(&wiring, &directory, is_known, settings, plugin) {
@@ -64,6 +78,64 @@ pub fn provide(draft: &mut Draft, plugin: &Plugin, mut wiring: Box<Wiring>, new:
     }
     wiring.directory = Some(directory);
     Ok(Provided::Manifest { wiring, next, is_new: !is_known })
+}
+
+/// Whether a server is fetched that is the plugin's own project or package.
+enum Itself {
+    /// It is not.
+    Other,
+    /// It is, and runs from its source by this program.
+    Program(String),
+    /// It is; what stands in the way.
+    ByHand(String),
+}
+
+fn itself(draft: &Draft, directory: &str, wiring: &Wiring) -> Result<Itself> {
+    let (Some(package), Some(command)) = (wiring.packages.first(), wiring.command.first()) else {
+        return Ok(Itself::Other);
+    };
+    match wiring.runtime {
+        Runtime::Python => Ok(own_project(Project::look(&draft.root, directory)?.get(), package, command)),
+        Runtime::Node => Ok(own_package(draft, directory, package)?),
+    }
+}
+
+fn own_project(project: Option<&Pyproject>, package: &Package, command: &str) -> Itself {
+    let is_own = |project: &&Pyproject| {
+        project.name().is_some_and(|name| normalised_name(name) == normalised_name(&package.name))
+    };
+    let Some(project) = project.filter(is_own) else { return Itself::Other };
+    let label = project.label();
+    if let Some((_, extras)) = package.text.split_once('[') {
+        let extras = extras.split(']').next().unwrap_or_default();
+        let how = format!("`extras = [\"{extras}\"]` in `plugdeps.toml` and `{command}` behind `run --`");
+        return Itself::ByHand(format!("it is the plugin's own project: write {how}"));
+    }
+    match project.script(command) {
+        Some(_) => Itself::Program(command.to_owned()),
+        None => Itself::ByHand(format!("it is the plugin's own project, and `{label}` has no script `{command}`")),
+    }
+}
+
+fn own_package(draft: &Draft, directory: &str, package: &Package) -> Result<Itself> {
+    let label = join(directory, "package.json");
+    let Some(own) =
+        draft.json(&label)?.filter(|own| own.root.get("name").and_then(Node::as_str) == Some(&package.name))
+    else {
+        return Ok(Itself::Other);
+    };
+    let bin = own.root.get("bin");
+    let Some(program) = bin.and_then(|bin| npm::program_in(bin, &package.name)) else {
+        return Ok(Itself::ByHand(format!("it is the plugin's own package, and `{label}` names no `bin`")));
+    };
+    let file = bin.and_then(|bin| bin.get(&program).unwrap_or(bin).as_str()).unwrap_or_default();
+    let file = join(directory, file.trim_start_matches("./"));
+    Ok(match fs::is_file(&draft.root.join(&file)) {
+        true => Itself::Program(program),
+        false => {
+            Itself::ByHand(format!("it is the plugin's own package, whose `{file}` is not there: build and ship it"))
+        }
+    })
 }
 
 /// Why a package cannot be put into a manifest without its author.

@@ -81,7 +81,7 @@ impl Known {
 }
 
 /// As npx chooses: the only one, or the one that is named like the package.
-fn program_in(bin: &Node, package: &str) -> Option<String> {
+pub fn program_in(bin: &Node, package: &str) -> Option<String> {
     let own = package.rsplit('/').next().unwrap_or_default();
     match bin.members() {
         [] => bin.as_str().map(|_| own.to_owned()),

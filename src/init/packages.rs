@@ -51,6 +51,7 @@ fn add_requirement(draft: &mut Draft, directory: &str, package: &Package) -> Res
         // A lock of these requirements is made anew; anything else says by itself what is needed.
         let rules = name != "requirements.lock" && (text.is_none() || name == "uv.lock" || name == "pylock.toml");
         if rules && matches!(draft.read(&other)?, Some(bytes) if name != "pyproject.toml" || has_project(&bytes)) {
+            let other = if name == "uv.lock" { join(directory, "pyproject.toml") } else { other };
             return Ok(Added::ByHand(format!("add `{}` to what `{other}` asks for", requirement(package))));
         }
     }

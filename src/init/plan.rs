@@ -128,11 +128,13 @@ impl Plan {
         if is_configured && !missing.is_empty() {
             plugin = simulated(draft, servers)?;
         }
-        self.is_needed |= !plugin.environments.is_empty() || !self.new.is_empty();
+        let is_any = plugin.environments.iter().any(|environment| environment.manifest.is_ok());
+        self.is_needed |= is_any || !self.new.is_empty();
+        let is_malformed = plugin.environments.iter().any(|environment| environment.manifest.is_err());
         for (entry, wiring) in std::mem::take(&mut self.changes) {
             match self.environment(draft, &plugin, &wiring) {
                 Ok(environment) => self.rewrite(draft, program, &entry, &wiring, environment, replaced)?,
-                Err(why) if wiring.directory.is_some() => self.by_hand(&entry, &why),
+                Err(why) if wiring.directory.is_some() || is_malformed => self.by_hand(&entry, &why),
                 Err(why) => self.of(&entry, &format!("is left as it is: {why}")),
             }
         }
@@ -171,14 +173,17 @@ impl Plan {
             let finds = settle::finds(plugin, wiring, &environment.name) && others == 0;
             return Ok((!finds).then(|| environment.name.clone()));
         }
+        if wiring.directory.as_ref().is_none_or(String::is_empty) && self.new.contains(&wiring.runtime) {
+            let is_alone = plugin.environments.is_empty() && self.new.iter().all(|one| *one == wiring.runtime);
+            return Ok((!is_alone).then(|| settle::own_name(wiring.runtime).to_owned()));
+        }
+        if let Some(error) = plugin.environments.iter().find_map(|one| one.manifest.as_ref().err()) {
+            return Err(error.sentence());
+        }
         let runtime = wiring.runtime.name();
         let Some(directory) = &wiring.directory else {
             return Err(format!("nothing says which packages for {runtime} it needs"));
         };
-        if directory.is_empty() && self.new.contains(&wiring.runtime) {
-            let is_alone = plugin.environments.is_empty() && self.new.iter().all(|one| *one == wiring.runtime);
-            return Ok((!is_alone).then(|| settle::own_name(wiring.runtime).to_owned()));
-        }
         Err(match settle::has_manifest(draft, directory, wiring.runtime) {
             true => format!(
                 "name `{directory}` as an environment in the configuration of plugdeps, and that with `--environment`"

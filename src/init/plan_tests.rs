@@ -164,6 +164,19 @@ fn what_was_fetched_by_name_is_put_into_a_manifest() {
 }
 
 #[test]
+fn a_plugin_that_fetched_itself_runs_from_its_source() {
+    becomes(&[("pyproject.toml", PROJECT)], "uvx --from P==1 tool x", "-- tool x");
+    stays(&[("pyproject.toml", PROJECT)], "uvx --from p[web] tool", "extras = [\"web\"]");
+    stays(&[("pyproject.toml", PROJECT)], "uvx p", "has no script `p`");
+    let package = (
+        "package.json",
+        "{ \"name\": \"@a/own\", \"dependencies\": {\"x\": \"1\"}, \"bin\": { \"cli\": \"./d/x.js\" } }",
+    );
+    becomes(&[package, ("d/x.js", "")], "npx -y @a/own@latest --y", "-- cli --y");
+    stays(&[package], "npx -y @a/own", "whose `d/x.js` is not there");
+}
+
+#[test]
 fn a_line_or_a_script_that_only_installs_and_starts_is_followed() {
     becomes(&[NPM], "bash -c 'cd R && npm install --silent && exec node dist/s.js'", "-- node R/dist/s.js");
     let run = "#!/bin/bash\nset -euo pipefail\nHERE=\"$(cd \"$(dirname \"$0\")/..\" && pwd)\"\nVENV=\"${CLAUDE_PLUGIN_DATA}/venv\"\n\
