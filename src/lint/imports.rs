@@ -68,6 +68,11 @@ fn is_of(package: &str, module: &str) -> bool {
     package == normalised_name(&first) || alias == Some(package.as_str())
 }
 
+/// Whether the plugin has a module of this name.
+pub fn lies_in(subject: &Subject, module: &str) -> bool {
+    local(subject, "", "", module).is_some()
+}
+
 /// The file of a module that lies in the plugin, beside the script or beside the file that imports it.
 fn local(subject: &Subject, top: &str, beside: &str, module: &str) -> Option<String> {
     let dots = module.chars().take_while(|&c| c == '.').count();
