@@ -151,9 +151,9 @@ impl<'a> Work<'a> {
         let root = &self.plugin.place.root;
         let remarks = backend::handover::remarks(root, self.manifest);
         let stale = provenance::note(root, self.environment);
-        let unused = node_manifest::unused_locks(root, self.manifest);
+        let node = node_manifest::notes(root, self.manifest);
         let bundle = bundled::note(root, &self.environment.name, self.manifest);
-        self.manifest.notes.iter().cloned().chain(remarks).chain(unused).chain(stale).chain(bundle).collect()
+        self.manifest.notes.iter().cloned().chain(remarks).chain(node).chain(stale).chain(bundle).collect()
     }
 
     /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.

@@ -415,3 +415,15 @@ fn a_server_that_misses_a_package_is_told_by_its_error_and_not_by_the_last_line_
     assert!(told.contains("Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'nowhere'"), "{told}");
     assert!(told.ends_with("if it misses a package, let its manifest name that"), "{told}");
 }
+
+#[test]
+fn a_package_whose_script_does_not_run_is_named() {
+    let Some(plugin) = small() else { return };
+    let lock = fs::read_to_string(plugin.root.join("package-lock.json")).unwrap();
+    plugin.write("package-lock.json", &lock.replace(r#""version":"#, r#""hasInstallScript":true,"version":"#));
+    let check = || plugin.command(["--check"]).run();
+    let note = "`zod` has a script for its installation, which does not run: `scripts = [\"zod\"]` in the configuration";
+    check().stdout_has(note).stdout_lacks("`is-number` has a script");
+    plugin.write("plugdeps.toml", "scripts = ['zod']\n");
+    check().stdout_lacks("has a script");
+}
