@@ -1,6 +1,6 @@
 //! Plays the host for two sessions of a plugin: `cargo run --release --example first_session [-- FIXTURE]`.
 //!
-//! It installs `fixtures/FIXTURE` (`requirements` unless named) with the release binary into a temporary directory and
+//! It installs `fixtures/FIXTURE` (`requirements` unless named) with the binary beside it into a temporary directory and
 //! does what Claude Code does: starts the SessionStart hook, a tenth of a second later the MCP server, and speaks to it
 //! while the hook still runs. The packages come from where your uv or pip gets them. It prints what happened when, and
 //! exits non-zero when the tool did not answer in the very first session.
@@ -64,18 +64,19 @@ fn install(source: &Path, temp: &Path) -> Place {
     copy_tree(source, &place.root);
     fs::create_dir_all(place.root.join("bin")).expect("cannot create bin/");
     fs::create_dir_all(&place.data).expect("cannot create the data directory");
-    fs::copy(release_binary(), place.root.join("bin/plugdeps")).expect("cannot copy plugdeps");
+    fs::copy(binary(), place.root.join("bin/plugdeps")).expect("cannot copy plugdeps");
     place
 }
 
 /// The binary beside this example; built if it is not there, since `cargo run --example` does not build it.
-fn release_binary() -> PathBuf {
+fn binary() -> PathBuf {
     let example = env::current_exe().expect("this program has no path");
     let profile = example.parent().and_then(Path::parent).expect("an example lies two directories below target/");
     let binary = profile.join("plugdeps");
-    let build = || Command::new("cargo").args(["build", "--release"]).current_dir(env!("CARGO_MANIFEST_DIR")).status();
-    assert!(binary.is_file() || build().is_ok_and(|status| status.success()), "cargo build --release failed");
-    assert!(binary.is_file(), "there is no `{}`: run this example with --release", binary.display());
+    let args: &[&str] = if cfg!(debug_assertions) { &["build"] } else { &["build", "--release"] };
+    let build = || Command::new("cargo").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(binary.is_file() || build().is_ok_and(|status| status.success()), "cargo build failed");
+    assert!(binary.is_file(), "there is no `{}`", binary.display());
     binary
 }
 
