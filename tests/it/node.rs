@@ -422,7 +422,8 @@ fn a_package_whose_script_does_not_run_is_named() {
     let lock = fs::read_to_string(plugin.root.join("package-lock.json")).unwrap();
     plugin.write("package-lock.json", &lock.replace(r#""version":"#, r#""hasInstallScript":true,"version":"#));
     let check = || plugin.command(["--check"]).run();
-    let note = "`zod` has a script for its installation, which does not run: `scripts = [\"zod\"]` in the configuration";
+    let note =
+        "`zod` has a script for its installation, which does not run: `scripts = [\"zod\"]` in the configuration";
     check().stdout_has(note).stdout_lacks("`is-number` has a script");
     plugin.write("plugdeps.toml", "scripts = ['zod']\n");
     check().stdout_lacks("has a script");
