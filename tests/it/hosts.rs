@@ -19,7 +19,10 @@ const HOSTS: [Host; 6] = [
         name: "Codex",
         files: &[
             (".codex-plugin/plugin.json", r#"{"name":"demo"}"#),
-            (".mcp.json", r#"{"mcp_servers":{"notes":{"command":"./bin/plugdeps","args":["run","--","python","./sub/server.py"],"cwd":"."}}}"#),
+            (
+                ".mcp.json",
+                r#"{"mcp_servers":{"notes":{"command":"./bin/plugdeps","args":["run","--","python","./sub/server.py"],"cwd":"."}}}"#,
+            ),
         ],
         // Servers are told nothing, and started in the plugin's directory.
         sets: &[],
