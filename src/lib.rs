@@ -99,6 +99,7 @@ pub mod news;
 pub mod mcp;
 pub mod run;
 pub mod hook;
+pub mod help;
 pub mod typed;
 pub mod each;
 #[cfg(feature = "author")]

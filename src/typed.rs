@@ -6,76 +6,6 @@ use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-// Whoever uses a plugin has no use for what its author does.
-#[cfg(feature = "author")]
-macro_rules! for_authors {
-    () => {
-        "
-for authors
-  init [DIR]             have a plugin, or a new one, be started by plugdeps; shows what it changes, and asks
-  lint [DIR]             what in a plugin will hurt its users
-  lock [--check]         write a lock of the requirements, or say whether it is up to date
-  snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
-"
-    };
-}
-#[cfg(feature = "author")]
-macro_rules! flags_for_authors {
-    () => {
-        "  --dry-run, --yes       init: show and write nothing; write and do not ask
-  --undo                 init: bring back what was there
-  --binary FILE          init: the program that the plugin is to ship
-  --json, --format FORMAT
-                         lint: for programs; text, json or github (default: text)
-  --strict               lint: warnings count as errors
-"
-    };
-}
-#[cfg(not(feature = "author"))]
-macro_rules! for_authors {
-    () => {
-        ""
-    };
-}
-#[cfg(not(feature = "author"))]
-macro_rules! flags_for_authors {
-    () => {
-        ""
-    };
-}
-
-/// Text of `--help`.
-pub const HELP: &str = concat!(
-    "\
-plugdeps installs the packages that a plugin's MCP server needs, and starts it
-
-usage: plugdeps [FLAG…] COMMAND
-
-commands
-  session-start          the SessionStart hook: make ready, say nothing or one JSON object
-  run [--] CMD [ARG…]    make ready, then become CMD in the environment
-  sync                   make ready by hand, with progress and an exit status that tells
-  check, --check         look, explain, change nothing
-  env                    print the environment's variables
-  prune                  remove what nothing uses
-",
-    for_authors!(),
-    "
-flags
-  --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
-  --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
-  --environment NAME     one of several environments
-  --json                 check: for programs
-  --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
-  --rebuild              sync: build even if the environment fits
-",
-    flags_for_authors!(),
-    "  --help, --version
-
-exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
-"
-);
-
 const COMMANDS: &[&str] = &[
     "session-start",
     "run",
@@ -106,6 +36,8 @@ const FLAGS: &[&str] = &[
     "--yes",
     #[cfg(feature = "author")]
     "--undo",
+    #[cfg(feature = "author")]
+    "--dir",
     #[cfg(feature = "author")]
     "--binary",
     #[cfg(feature = "author")]
@@ -155,6 +87,8 @@ const OWN_FLAGS: &[(&str, &[Command])] = &[
     ("--yes", &[Command::Init]),
     #[cfg(feature = "author")]
     ("--undo", &[Command::Init]),
+    #[cfg(feature = "author")]
+    ("--dir", &[Command::Init]),
     #[cfg(feature = "author")]
     ("--binary", &[Command::Init]),
     #[cfg(feature = "author")]
@@ -210,6 +144,8 @@ pub struct Typed {
 pub struct Wish {
     /// The plugin's directory.
     pub directory: PathBuf,
+    /// The directory, in the plugin, for its programs.
+    pub programs: Option<String>,
     /// The program that the plugin is to ship, if it is not beside this one.
     pub binary: Option<PathBuf>,
     /// Show, and write nothing.
@@ -300,6 +236,8 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "yes" => typed.init.yes = true,
         #[cfg(feature = "author")]
         "undo" => typed.init.undo = true,
+        #[cfg(feature = "author")]
+        "dir" => typed.init.programs = Some(value()?.to_string_lossy().into_owned()),
         #[cfg(feature = "author")]
         "binary" => typed.init.binary = Some(value()?.into()),
         "check" if typed.command == Some(Command::Lock) => typed.check = true,

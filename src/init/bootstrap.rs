@@ -53,6 +53,7 @@ mod tests {
         for text in [
             "import subprocess\nexcept ImportError:\n    print('run: pip install mcp')",
             "# pip install mcp\nsubprocess.run(['git', 'status'])",
+            "subprocess.run(['git'])\nprint(\"pip install mcp\")",
             "console.error(`failed: run \"npm install\" in ${root}`)",
             "raise SystemExit(\"pip install 'mcp<2'\")",
             "const commands = { install: run }; exec('git pull')",

@@ -6,7 +6,9 @@
 pub mod bootstrap;
 pub mod diff;
 pub mod draft;
+pub mod fetched;
 pub mod line;
+pub mod npm;
 pub mod old_install;
 pub mod options;
 pub mod packages;
@@ -31,6 +33,7 @@ use draft::Draft;
 use old_install::ROOT;
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
+use wiring::inside;
 
 /// The directory of a plugin for programs.
 const PROGRAMS: &str = "bin";
@@ -61,7 +64,8 @@ fn root(directory: &Path) -> Result<PathBuf> {
 
 fn wire(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
     let mut draft = Draft::new(root);
-    let directory = programs::directory(session_start::look(&draft)?.program.as_deref()).unwrap_or(PROGRAMS.into());
+    let known = programs::directory(session_start::look(&draft)?.program.as_deref());
+    let directory = programs_directory(known, wish.programs.as_deref())?;
     let plan = plan::make(&mut draft, &format!("{ROOT}/{directory}/plugdeps"))?;
     if plan.is_needed {
         programs::add(&mut draft, &directory, wish.binary.as_deref())?;
@@ -82,6 +86,22 @@ fn wire(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
         plan.next.iter().for_each(|line| output::note(&format!("next: {line}")));
     }
     Ok(())
+}
+
+/// Where in the plugin its programs are: where its hook finds them already, or as is wished.
+fn programs_directory(known: Option<String>, wished: Option<&str>) -> Result<String> {
+    let failed = |wished: &str| Error::new(Kind::Usage, format!("use `{wished}` for the plugin's programs"));
+    let wished = match wished.map(|wished| (wished, inside(&format!("{ROOT}/{wished}")))) {
+        Some((_, Some(inside))) if !inside.is_empty() => Some(inside),
+        Some((wished, _)) => return Err(failed(wished).because("it is no directory in the plugin, such as `bin`")),
+        None => None,
+    };
+    match (known, wished) {
+        (Some(known), Some(wished)) if known != wished => {
+            Err(failed(&wished).because(format!("its hook starts `{known}/plugdeps` already")))
+        }
+        (known, wished) => Ok(known.or(wished).unwrap_or(PROGRAMS.into())),
+    }
 }
 
 fn undo(wish: &Wish, root: &Path, place: &Path) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::draft::Draft;
 use crate::error::Result;
 use crate::json_edit;
-use crate::json_text::{Node, quoted};
+use crate::json_text::quoted;
 use crate::manifest_format::PREFERENCE;
 use crate::package_name::Package;
 use crate::project::join;
@@ -13,14 +13,21 @@ use crate::runtime::Runtime;
 const REQUIREMENTS: &str = "requirements.txt";
 const PACKAGE: &str = "package.json";
 
-/// Has the manifest of a directory ask for a package; what its author has to do about it, if anything.
+/// Has the manifest of a directory ask for a package, of which this version is the newest; what its author has to do about
+/// it, if anything.
 ///
 /// # Errors
 /// A manifest cannot be read, or is malformed.
-pub fn add(draft: &mut Draft, directory: &str, runtime: Runtime, package: &Package) -> Result<Added> {
+pub fn add(
+    draft: &mut Draft,
+    directory: &str,
+    runtime: Runtime,
+    package: &Package,
+    newest: Option<&str>,
+) -> Result<Added> {
     match runtime {
         Runtime::Python => add_requirement(draft, directory, package),
-        Runtime::Node => add_dependency(draft, directory, package),
+        Runtime::Node => add_dependency(draft, directory, package, newest),
     }
 }
 
@@ -44,6 +51,7 @@ fn add_requirement(draft: &mut Draft, directory: &str, package: &Package) -> Res
         // A lock of these requirements is made anew; anything else says by itself what is needed.
         let rules = name != "requirements.lock" && (text.is_none() || name == "uv.lock" || name == "pylock.toml");
         if rules && matches!(draft.read(&other)?, Some(bytes) if name != "pyproject.toml" || has_project(&bytes)) {
+            let other = if name == "uv.lock" { join(directory, "pyproject.toml") } else { other };
             return Ok(Added::ByHand(format!("add `{}` to what `{other}` asks for", requirement(package))));
         }
     }
@@ -74,9 +82,10 @@ fn requirement(package: &Package) -> String {
     }
 }
 
-fn add_dependency(draft: &mut Draft, directory: &str, package: &Package) -> Result<Added> {
+fn add_dependency(draft: &mut Draft, directory: &str, package: &Package, newest: Option<&str>) -> Result<Added> {
     let path = join(directory, PACKAGE);
-    let version = package.version.as_deref().filter(|version| *version != "latest").unwrap_or("*");
+    let newest = newest.map_or("*".to_owned(), |version| format!("^{version}"));
+    let version = package.version.as_deref().filter(|version| *version != "latest").unwrap_or(&newest);
     let Some(document) = draft.json(&path)? else {
         let entry = format!(
             "{{\n  \"private\": true,\n  \"dependencies\": {{\n    {}: {}\n  }}\n}}\n",
@@ -116,30 +125,4 @@ pub fn lock_command(draft: &Draft, directory: &str) -> String {
         () => "npm install --package-lock-only",
     }
     .to_owned()
-}
-
-/// The program that a package brings, as its lock or its own description says; `None` where neither is there.
-///
-/// # Errors
-/// The lock cannot be read, or is no JSON.
-pub fn program_of(draft: &Draft, directory: &str, package: &str) -> Result<Option<String>> {
-    let place = format!("node_modules/{package}");
-    for lock in ["npm-shrinkwrap.json", "package-lock.json"] {
-        let Some(lock) = draft.json(&join(directory, lock))? else { continue };
-        if let Some(program) = lock.root.find(&["packages", &place, "bin"]).and_then(|bin| program_in(bin, package)) {
-            return Ok(Some(program));
-        }
-    }
-    let own = draft.json(&join(directory, &format!("{place}/{PACKAGE}")))?;
-    Ok(own.and_then(|own| program_in(own.root.get("bin")?, package)))
-}
-
-/// As npx chooses: the only one, or the one that is named like the package.
-fn program_in(bin: &Node, package: &str) -> Option<String> {
-    let own = package.rsplit('/').next().unwrap_or_default();
-    match bin.members() {
-        [] => bin.as_str().map(|_| own.to_owned()),
-        [only] => Some(only.key.clone()),
-        several => several.iter().find(|one| one.key == own).map(|one| one.key.clone()),
-    }
 }

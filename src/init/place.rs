@@ -64,7 +64,10 @@ pub fn places(draft: &Draft, usual: &str, kind: &str) -> Result<Vec<Place>> {
     let (nodes, is_list) = if named.is_array() { (named.items(), true) } else { (std::slice::from_ref(named), false) };
     for (at, node) in nodes.iter().enumerate() {
         match &node.value {
-            Value::Text(path) => add_file(draft, &inside(path, node.line)?, kind, &mut found)?,
+            // What else may be named are bundles, and addresses of such.
+            Value::Text(path) if path.ends_with(".json") && !path.contains("://") => {
+                add_file(draft, &inside(path, node.line)?, kind, &mut found)?
+            }
             Value::Object(_) => {
                 let steps = if is_list { vec![key(kind), Step::At(at)] } else { vec![key(kind)] };
                 found.push(Place { file: PLUGIN.into(), steps });

@@ -1,8 +1,8 @@
 //! What `init` would do with a plugin: its files as they will be, and what its author has to know.
 
 use super::draft::Draft;
+use super::fetched::{self, Provided};
 use super::old_install::ROOT;
-use super::packages::{self, Added};
 use super::servers::{self, Entry};
 use super::settle::{self, simulated};
 use super::variables;
@@ -42,10 +42,12 @@ pub struct Plan {
 pub fn make(draft: &mut Draft, program: &str) -> Result<Plan> {
     let mut plan = Plan::default();
     if scaffold::is_wanted(draft)? {
-        scaffold::add(draft)?;
+        scaffold::add(draft, program)?;
+        session_start::add(draft, program, false)?;
         plan.say("a first server, `server.py`, is written: put your tools into it");
         plan.next.insert("`plugdeps lock` pins what `requirements.txt` asks for".into());
-        plan.new.push(Runtime::Python);
+        plan.is_needed = true;
+        return Ok(plan);
     }
     let entries = servers::all(draft)?;
     let hooks = session_start::look(draft)?;
@@ -94,58 +96,18 @@ impl Plan {
                     self.by_hand(entry, &what);
                     return Ok(());
                 }
-                if let Some(wiring) = self.with_packages(draft, entry, *wiring)? {
-                    self.changes.push((entry.clone(), wiring));
+                let plugin = simulated(draft, vec![as_server(entry)])?;
+                match fetched::provide(draft, &plugin, wiring, &self.new)? {
+                    Provided::Manifest { wiring, next, is_new } => {
+                        self.new.extend(is_new.then_some(wiring.runtime));
+                        self.next.extend(next);
+                        self.changes.push((entry.clone(), *wiring));
+                    }
+                    Provided::ByHand(what) => self.by_hand(entry, &what),
                 }
             }
         }
         Ok(())
-    }
-
-    /// Has what a server fetched by name be in a manifest. `None`: that is left to be done by hand.
-    fn with_packages(&mut self, draft: &mut Draft, entry: &Entry, mut wiring: Wiring) -> Result<Option<Wiring>> {
-        let plugin = simulated(draft, vec![as_server(entry)])?;
-        let own = settle::wanted(&plugin, &wiring).map(|environment| environment.directory.clone());
-        let directory = wiring.directory.clone().or(own).unwrap_or_default();
-        let is_known = self.new.contains(&wiring.runtime) || settle::has_manifest(draft, &directory, wiring.runtime);
-        if !wiring.packages.is_empty() && !is_known && !directory.is_empty() {
-            self.by_hand(entry, &format!("`{directory}` has no manifest to put `{}` into", wiring.packages[0].text));
-            return Ok(None);
-        }
-        for package in wiring.packages.clone() {
-            match packages::add(draft, &directory, wiring.runtime, &package)? {
-                Added::ByHand(what) => {
-                    self.by_hand(entry, &what);
-                    return Ok(None);
-                }
-                Added::Now(command) => {
-                    self.next.insert(format!("`{command}` pins `{}`{}", package.name, in_directory(&directory)));
-                    if !is_known {
-                        self.new.push(wiring.runtime);
-                    }
-                }
-                Added::Already => {}
-            }
-        }
-        let fetched = wiring.packages.first().filter(|_| wiring.runtime == Runtime::Node && wiring.script.is_none());
-        if let Some(package) =
-            fetched.filter(|package| wiring.command.first().is_some_and(|own| own == package.program()))
-        {
-            let Some(program) = packages::program_of(draft, &directory, &package.name)? else {
-                let command = packages::lock_command(draft, &directory);
-                self.by_hand(
-                    entry,
-                    &format!(
-                        "what `{}` calls its program its lock will tell: after `{command}`{} run this again",
-                        package.name,
-                        in_directory(&directory)
-                    ),
-                );
-                return Ok(None);
-            };
-            wiring.command[0] = program;
-        }
-        Ok(Some(wiring))
     }
 
     /// The servers as they will be.
@@ -166,11 +128,13 @@ impl Plan {
         if is_configured && !missing.is_empty() {
             plugin = simulated(draft, servers)?;
         }
-        self.is_needed |= !plugin.environments.is_empty() || !self.new.is_empty();
+        let is_any = plugin.environments.iter().any(|environment| environment.manifest.is_ok());
+        self.is_needed |= is_any || !self.new.is_empty();
+        let is_malformed = plugin.environments.iter().any(|environment| environment.manifest.is_err());
         for (entry, wiring) in std::mem::take(&mut self.changes) {
             match self.environment(draft, &plugin, &wiring) {
                 Ok(environment) => self.rewrite(draft, program, &entry, &wiring, environment, replaced)?,
-                Err(why) if wiring.directory.is_some() => self.by_hand(&entry, &why),
+                Err(why) if wiring.directory.is_some() || is_malformed => self.by_hand(&entry, &why),
                 Err(why) => self.of(&entry, &format!("is left as it is: {why}")),
             }
         }
@@ -209,16 +173,18 @@ impl Plan {
             let finds = settle::finds(plugin, wiring, &environment.name) && others == 0;
             return Ok((!finds).then(|| environment.name.clone()));
         }
-        let directory = wiring.directory.clone().unwrap_or_default();
-        if directory.is_empty() && self.new.contains(&wiring.runtime) {
+        if wiring.directory.as_ref().is_none_or(String::is_empty) && self.new.contains(&wiring.runtime) {
             let is_alone = plugin.environments.is_empty() && self.new.iter().all(|one| *one == wiring.runtime);
             return Ok((!is_alone).then(|| settle::own_name(wiring.runtime).to_owned()));
         }
-        let runtime = wiring.runtime.name();
-        if wiring.directory.is_none() {
-            return Err(format!("nothing says which packages for {runtime} it needs"));
+        if let Some(error) = plugin.environments.iter().find_map(|one| one.manifest.as_ref().err()) {
+            return Err(error.sentence());
         }
-        Err(match settle::has_manifest(draft, &directory, wiring.runtime) {
+        let runtime = wiring.runtime.name();
+        let Some(directory) = &wiring.directory else {
+            return Err(format!("nothing says which packages for {runtime} it needs"));
+        };
+        Err(match settle::has_manifest(draft, directory, wiring.runtime) {
             true => format!(
                 "name `{directory}` as an environment in the configuration of plugdeps, and that with `--environment`"
             ),
@@ -254,10 +220,6 @@ fn bootstraps(draft: &Draft, wiring: &Wiring) -> Option<String> {
     ))
 }
 
-fn in_directory(directory: &str) -> String {
-    if directory.is_empty() { String::new() } else { format!(" in `{directory}`") }
-}
-
 fn as_server(entry: &Entry) -> Server {
     Server { name: entry.name.clone(), words: entry.words.clone(), transport: "stdio".into() }
 }
@@ -271,3 +233,7 @@ fn words(program: &str, environment: Option<&str>, command: &[String]) -> Vec<St
     words.extend_from_slice(command);
     words
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

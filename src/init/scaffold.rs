@@ -28,16 +28,16 @@ pub fn is_wanted(draft: &Draft) -> Result<bool> {
     Ok(others(&draft.root).is_empty())
 }
 
-/// Has a plugin be there with a server and what that needs.
+/// Has a plugin be there with a server, which `program` starts, and what that needs.
 ///
 /// # Errors
 /// Something else is there already.
-pub fn add(draft: &mut Draft) -> Result<()> {
+pub fn add(draft: &mut Draft, program: &str) -> Result<()> {
     let name = name_of(&draft.root);
     if draft.read(PLUGIN)?.is_none() {
         draft.write(PLUGIN, description(&name))?;
     }
-    draft.write(".mcp.json", servers(&name))?;
+    draft.write(".mcp.json", servers(&name, program))?;
     draft.write("requirements.txt", REQUIREMENTS.into())?;
     if draft.read("server.py")?.is_none() {
         draft.write("server.py", server(&name))?;
@@ -79,11 +79,11 @@ fn description(name: &str) -> String {
     )
 }
 
-fn servers(name: &str) -> String {
-    format!(
-        "{{\n  \"mcpServers\": {{\n    {}: {{\n      \"command\": \"python\",\n      \"args\": [\"${{CLAUDE_PLUGIN_ROOT}}/server.py\"]\n    }}\n  }}\n}}\n",
-        quoted(name)
-    )
+fn servers(name: &str, program: &str) -> String {
+    let [name, program] = [name, program].map(quoted);
+    let args = "[\"run\", \"--\", \"python\", \"${CLAUDE_PLUGIN_ROOT}/server.py\"]";
+    let server = format!("{{\n      \"command\": {program},\n      \"args\": {args}\n    }}");
+    format!("{{\n  \"mcpServers\": {{\n    {name}: {server}\n  }}\n}}\n")
 }
 
 fn server(name: &str) -> String {

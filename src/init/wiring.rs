@@ -155,8 +155,15 @@ fn interpreter(start: &Start) -> Option<&'static str> {
 
 /// A program that nothing starts but itself, and what is to become of it if that is no script.
 fn of_program(start: &Start) -> Option<Verdict> {
-    let what = || Verdict::Left(format!("`{}` is no server for Python or Node that can be seen", start.program));
-    interpreter(start).is_none().then(what)
+    let program = &start.program;
+    if interpreter(start).is_some() {
+        return None;
+    }
+    Some(match program.as_str() {
+        "exit" | "return" | "exec" => Verdict::ByHand(format!("its last command is `{program}`")),
+        _ if !is_known(program) => Verdict::ByHand(format!("what `{program}` is, only a shell can say")),
+        _ => Verdict::Left(format!("`{program}` is no server for Python or Node that can be seen")),
+    })
 }
 
 fn wire(draft: &Draft, start: &Start, notes: Vec<String>) -> Verdict {

@@ -1,6 +1,6 @@
 //! `plugdeps init`: what an author has becomes a plugin that plugdeps starts, and can be had back.
 
-use crate::support::namespace::with_the_real_client;
+use crate::support::namespace::{skip, with_the_real_client};
 use crate::support::*;
 use rustix::process::Signal;
 use std::fs;
@@ -32,8 +32,10 @@ fn plain() -> Plugin {
     plugin.file("requirements.txt", "alpha\n").file(".mcp.json", PLAIN).file("server.py", "pass\n")
 }
 
-/// Names, contents and modes of all files.
-fn picture(directory: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
+type Entry = (PathBuf, u32, Vec<u8>);
+
+/// Names, modes and contents of all files.
+fn picture(directory: &Path) -> Vec<Entry> {
     let entries = walkdir::WalkDir::new(directory).sort_by_file_name().into_iter().map(Result::unwrap);
     let picture = entries.map(|entry| {
         let mode = entry.metadata().unwrap().permissions().mode();
@@ -56,6 +58,7 @@ fn a_plugin_that_installed_by_the_shell_line_lists_its_tools_through_what_init_w
     assert_eq!(server.list_tools(), ["value", "where"]);
     assert_eq!(ask(&mut server), "alpha 1.0");
     world.plugin.init(&["--yes"]).run().ok().stdout_is("");
+    world.plugin.bare_command(AUTHORS).arg("lint").arg(&world.plugin.root).run().ok();
 }
 
 #[test]
@@ -97,7 +100,8 @@ fn init_twice_changes_nothing_and_undo_brings_back_every_byte_and_mode() {
     let before = picture(&plugin.root);
     plugin.init(&["--yes"]).run().ok();
     let wired = picture(&plugin.root);
-    assert!(wired != before && wired[2].1 == before[2].1, "the mode of a changed file");
+    let mode = |picture: &[Entry]| picture.iter().find(|(path, ..)| path.ends_with(".mcp.json")).unwrap().1 & 0o777;
+    assert_eq!((mode(&before), mode(&wired)), (0o640, 0o640));
     plugin.init(&["--yes"]).run().ok().stdout_is("").stderr_has("nothing to do");
     assert_eq!(picture(&plugin.root), wired);
     plugin.init(&["--undo"]).run().exits(17).stdout_has("-      \"command\": \"${CLAUDE_PLUGIN_ROOT}/bin/plugdeps\"");
@@ -221,6 +225,19 @@ fn the_programs_that_are_put_into_a_plugin_are_those_beside_the_authors_with_the
 }
 
 #[test]
+fn the_program_can_be_in_a_directory_of_another_name_and_stays_there() {
+    let plugin = plain();
+    let program = plugin.root.join("bin/plugdeps");
+    plugin.init(&["--yes", "--dir", "../x"]).run().exits(2).stderr_has("no directory in the plugin");
+    plugin.init(&["--yes", "--dir", "libexec", "--binary", program.to_str().unwrap()]).run().ok();
+    assert!(plugin.text("hooks/hooks.json").contains("${CLAUDE_PLUGIN_ROOT}/libexec/plugdeps"));
+    assert!(plugin.text(".mcp.json").contains("\"${CLAUDE_PLUGIN_ROOT}/libexec/plugdeps\""));
+    assert!(plugin.root.join("libexec/plugdeps").is_file());
+    plugin.init(&["--yes"]).run().ok().stdout_is("");
+    plugin.init(&["--yes", "--dir", "bin"]).run().exits(2).stderr_has("its hook starts `libexec/plugdeps` already");
+}
+
+#[test]
 fn without_a_program_to_put_into_the_plugin_the_author_is_told_where_one_comes_from() {
     let plugin = plain();
     fs::remove_dir_all(plugin.root.join("bin")).unwrap();
@@ -228,6 +245,37 @@ fn without_a_program_to_put_into_the_plugin_the_author_is_told_where_one_comes_f
     plugin.init(&["--yes", "--binary", AUTHORS]).run().exits(2).stderr_has("not what a plugin ships");
     plugin.init(&["--yes", "--binary", "/nowhere"]).run().exits(2).stderr_has("there is no such file");
     assert_eq!(plugin.text(".mcp.json"), PLAIN);
+}
+
+#[test]
+fn a_package_that_npx_fetched_is_started_by_the_program_that_npm_knows() {
+    let node = match node::program() {
+        Ok(node) => node,
+        Err(why) => return skip("node", &why),
+    };
+    let servers =
+        "{ \"mcpServers\": { \"hub\": { \"command\": \"npx\", \"args\": [\"-y\", \"@a/hub@latest\", \"x\"] } } }";
+    let registry = Registry::of(&[NpmPackage::new("@a/hub", "1.2.0").bin("the-hub", "")]);
+    let plugin = Plugin::new("npx").file(".mcp.json", servers).node(&node);
+    let plugin = plugin.env("npm_config_registry", registry.url()).env("npm_config_fetch_retries", "0");
+    let nobody = plugin.init(&["--yes"]).env("npm_config_registry", "http://127.0.0.1:9/").run();
+    nobody.ok().stderr_has("after `npm install --package-lock-only @a/hub@latest` run this again").stdout_is("");
+    plugin.init(&["--yes"]).run().ok().stderr_has("next: `npm install --package-lock-only` pins `@a/hub`");
+    assert!(plugin.text(".mcp.json").contains("[\"run\", \"--\", \"the-hub\", \"x\"]"));
+    assert!(plugin.text("package.json").contains("\"@a/hub\": \"^1.2.0\""));
+}
+
+#[test]
+fn the_plugin_that_an_empty_directory_becomes_works_at_once() {
+    let index = Index::serve(&tools::mcp_wheels());
+    let plugin = Plugin::new("new").uv().index(&index);
+    fs::remove_dir_all(plugin.root.join(".claude-plugin")).unwrap();
+    plugin.init(&["--yes"]).run().ok();
+    plugin.hook().ok().silent();
+    let mut server = plugin.server("root");
+    server.initialize();
+    assert_eq!(server.list_tools(), ["greet"]);
+    assert_eq!(text_of(&server.call_tool("greet", serde_json::json!({ "name": "you" }))), "hello, you");
 }
 
 #[test]
