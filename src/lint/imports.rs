@@ -4,8 +4,8 @@ use super::subject::Subject;
 use super::variables::plain;
 use crate::fs;
 use crate::project::join;
+use crate::project::split;
 use crate::requirement_line::normalised_name;
-use crate::script_manifest::split;
 use std::collections::BTreeSet;
 
 /// The most files of the plugin that are followed.

@@ -240,7 +240,7 @@ pub fn not_executable(subject: &Subject) -> Vec<Spot> {
     let programs = programs.filter_map(|(path, place, _)| Some((plain(&path)?, place)));
     let closed = programs.filter(|(path, _)| {
         let path = subject.root.join(path);
-        cfg!(unix) && fs::is_file(&path) && !fs::is_executable(&path) && !is_windows(&path)
+        fs::is_file(&path) && !fs::is_executable(&path) && !is_windows(&path)
     });
     closed
         .map(|(path, place)| {
