@@ -24,6 +24,7 @@ mod variables;
 pub use report::Style;
 pub use rules::{Level, RULES, Rule};
 
+use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::output;
 use rules::Finding;
@@ -44,8 +45,9 @@ struct Spot {
 }
 
 impl Spot {
+    /// What it quotes may be an address with a login.
     fn new(place: (&str, usize), why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { file: place.0.to_owned(), line: place.1, why: why.into(), fix: fix.into() }
+        Self { file: place.0.to_owned(), line: place.1, why: redact(&why.into()), fix: redact(&fix.into()) }
     }
 }
 
@@ -70,6 +72,14 @@ pub fn lint(directory: &Path, style: Style, strict: bool) -> Result<()> {
 
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// The names of the rules that find something in the plugin in a directory, as often as they do.
+///
+/// # Errors
+/// The plugin or its configuration cannot be read.
+pub fn rules_found(directory: &Path) -> Result<Vec<&'static str>> {
+    Ok(findings(directory)?.into_iter().map(|finding| finding.rule.name).collect())
 }
 
 /// What all rules find, by file and line, but for those that the author does not want to hear of.
