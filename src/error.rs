@@ -77,7 +77,7 @@ pub const KINDS: &[KindInfo] = &[
         Kind::DataUnusable,
         "data-unusable",
         4,
-        "The data directory cannot be written, lies inside the plugin, or belongs to another user.",
+        "The data directory cannot be written, lies inside the plugin, has too long a path, or belongs to another user.",
     ),
     row(Kind::ConfigInvalid, "config-invalid", 5, "`plugdeps.toml` or `[tool.plugdeps]` has a mistake."),
     row(

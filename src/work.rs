@@ -7,7 +7,7 @@ use crate::environments::{Environment, MAIN, NODE};
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
 use crate::fs::{self, Validator};
-use crate::generation::BaseInterpreter;
+use crate::generation::{BaseInterpreter, Generation, PREFIX};
 use crate::interpreter::{self, Wish};
 use crate::manifest::Manifest;
 use crate::node_manifest;
@@ -159,12 +159,19 @@ impl<'a> Work<'a> {
     /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.
     ///
     /// # Errors
-    /// The data lies inside the plugin.
+    /// The data lies inside the plugin, or nothing can be started there.
     pub fn check_place(&self) -> Result<()> {
         let place = &self.plugin.place;
-        if place.data.to_str().is_none() {
+        let unusable = |why: &str| {
             let error = Error::new(Kind::DataUnusable, format!("use `{}` for data", place.data.display()));
-            return Err(error.because("its name is no Unicode text").hint("name another directory with `--data`"));
+            Err(error.because(why).hint("name another directory with `--data`"))
+        };
+        if place.data.to_str().is_none() {
+            return unusable("its name is no Unicode text");
+        }
+        let scratch = Generation::at(self.store.directory().join(format!("{PREFIX}xxxxxxxx"))).scratch();
+        if !fs::is_habitable(&scratch) {
+            return unusable("its path is too long for programs to be started below it");
         }
         let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
         if fs::resolved(existing).starts_with(fs::resolved(&place.root)) { Err(data_inside(place)) } else { Ok(()) }
