@@ -324,4 +324,11 @@ fn an_empty_directory_becomes_a_plugin_and_another_one_does_not() {
     plugin.bare_command(AUTHORS).arg("init").arg(&new).args(["--undo", "--yes"]).run().ok();
     assert!(!new.exists(), "what was made is not gone");
     init(&plugin.home.join(".."), "--yes").exits(3).stderr_has("is not empty");
+    // A project of whoever works there, which has servers of its own.
+    fs::write(plugin.project.join(".mcp.json"), PLAIN).unwrap();
+    init(&plugin.project, "--yes").exits(3).stderr_has("`.mcp.json` is in it");
+    fs::create_dir(plugin.home.join(".claude-plugin")).unwrap();
+    fs::write(plugin.home.join(".claude-plugin/marketplace.json"), "{}").unwrap();
+    fs::write(plugin.home.join("plugins"), "").unwrap();
+    init(&plugin.home, "--yes").exits(3).stderr_has("it is a marketplace");
 }
