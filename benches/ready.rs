@@ -92,6 +92,8 @@ fn ready(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
             .target(READY)
             .minus_base(),
         Probe::new("plugdeps --version", with(bench.command(&bench.plugdeps), ["--version"])),
+        Probe::new("sh that becomes plugdeps session-start", plugin.by(&["sh", "-c", "exec \"$0\" \"$@\""])).against(2),
+        Probe::new("the launcher of all platforms, session-start", plugin.by(&[&bench.launcher()?])).against(2),
     ];
     let before = tree(&plugin.data)?;
     let mut rows = measure(probes, rounds.ready);
@@ -474,6 +476,17 @@ impl Bench {
         self.work.path()
     }
 
+    /// What a plugin for several platforms ships as `bin/plugdeps`, with the program beside it.
+    fn launcher(&self) -> Answer<String> {
+        let bin = self.work().join("launched");
+        fs::create_dir(&bin)?;
+        let machine = output(with(Command::new("uname"), ["-m"]))?;
+        fs::copy(&self.plugdeps, bin.join(format!("plugdeps-linux-{machine}")))?;
+        let launcher = Path::new(env!("CARGO_MANIFEST_DIR")).join("launcher.sh");
+        output(with(Command::new("install"), [os(launcher), os(bin.join("plugdeps"))]))?;
+        Ok(bin.join("plugdeps").display().to_string())
+    }
+
     /// Fills uv's cache, which `warm cache` promises.
     fn warm(&self) -> Answer<()> {
         let plugin = self.bare_plugin("warm", &[("requirements.txt", "mcp<2\n")])?;
@@ -565,6 +578,17 @@ impl Plugin {
     fn command(&self, door: &str) -> Command {
         let mut command = with(Command::new(&self.plugdeps), [door]);
         command.env_clear().envs(self.environment.iter().map(|(k, v)| (k, v)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// A ready `session-start` by way of other words: by what becomes the program behind them.
+    fn by(&self, words: &[&str]) -> Command {
+        let mut command = with(Command::new(words[0]), &words[1..]);
+        if words.len() > 1 {
+            command.arg(&self.plugdeps);
+        }
+        command.arg("session-start").env_clear().envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }

@@ -11,31 +11,32 @@ use crate::typed::{Command, Typed};
 #[cfg(feature = "author")]
 pub fn obey(command: Command, typed: &Typed) -> Result<()> {
     use crate::plugin::{Plugin, locate};
+    // These need no data, and so no place for them; a new plugin is none yet.
+    match command {
+        Command::Init => return crate::init::init(typed.own_directory(), &typed.init),
+        Command::Lint => return lint(typed),
+        _ => {}
+    }
     let plugin = &Plugin::load(locate(typed.root.as_deref(), typed.data.as_deref())?)?;
     match command {
+        Command::Bundle => crate::bundle::bundle(plugin, &targets(typed)?),
         Command::Snapshot => crate::capture::capture(plugin, typed.environment.as_deref(), &typed.words),
         _ => crate::each::each(plugin, typed, &|environment| crate::relock::lock(plugin, environment, typed.check)),
     }
 }
 
-/// What `lint` finds. It needs no data, and so no place for them.
-///
-/// # Errors
-/// As [`crate::lint::lint`].
 #[cfg(feature = "author")]
-pub fn lint(typed: &Typed) -> Result<()> {
+fn targets(typed: &Typed) -> Result<crate::bundle::Targets> {
+    let platforms = typed.platforms.iter().map(|name| crate::platform::Platform::named(name)).collect::<Result<_>>()?;
+    Ok(crate::bundle::Targets { platforms, pythons: typed.pythons.clone() })
+}
+
+#[cfg(feature = "author")]
+fn lint(typed: &Typed) -> Result<()> {
     use crate::lint::{Style, lint};
     let named = if typed.json { Some("json") } else { typed.format.as_deref() };
     let style = named.map_or(Ok(Style::default()), Style::parse)?;
-    lint(typed.root.as_deref().unwrap_or(".".as_ref()), style, typed.strict)
-}
-
-/// What is asked of `init`: of the directory named, or else of this one.
-#[cfg(feature = "author")]
-pub fn wish(typed: Typed) -> crate::typed::Wish {
-    let named = Some(typed.init.directory).filter(|directory| !directory.as_os_str().is_empty());
-    let directory = named.or(typed.root).unwrap_or_else(|| ".".into());
-    crate::typed::Wish { directory, ..typed.init }
+    lint(typed.own_directory(), style, typed.strict)
 }
 
 /// Says that there are none.

@@ -48,7 +48,13 @@ impl Plan {
 /// The build failed.
 pub fn run_builder(place: &Place, name: &str) -> Result<()> {
     let store = Store::new(&place.data, name);
-    let lock = process::inherited_lock(&store.lock_path());
+    let failed = |e| Error::new(Kind::Io, "take over the lock").because(e);
+    let lock = match process::inherited_lock(&store.lock_path()).map_err(failed)? {
+        Attempt::Held(lock) => Some(lock),
+        Attempt::Unsupported => None,
+        // Where it is let go and taken again, somebody was faster, and builds.
+        Attempt::Busy => return Ok(()),
+    };
     let log = Log::create(&store.logs(), false)?;
     build(place, name, lock, None, false, log).map(drop)
 }
@@ -116,6 +122,8 @@ fn build_once(work: &Work<'_>, plan: Option<Plan>, boot: Option<String>, log: &m
     let mut session = Session { log, deadline: Instant::now() + deadline, lease, hollow };
     let outcome =
         install(work, plan, &generation, &mut session).and_then(|receipt| publish(work, &generation, receipt, boot));
+    // Where a file is open its directory cannot be renamed on every system.
+    drop(session);
     if !matches!(outcome, Ok(Some(_))) {
         // Nobody has seen it; what cannot be removed now is swept later.
         let _ = fs::discard_tree(generation.directory());

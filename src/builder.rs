@@ -45,8 +45,8 @@ pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Re
     let failed = |e: std::io::Error| Error::new(Kind::Io, "start a builder").because(e);
     let program = std::env::current_exe().map_err(failed)?;
     let (hold, end) = match lock {
-        Some(lock) => (Hold::Lock(lock), None),
-        None => process::watched().map(|(hold, end)| (hold, Some(end))).map_err(failed)?,
+        Some(lock) if process::HANDS_LOCKS_ON => (Hold::Lock(lock), None),
+        lock => process::watched(lock).map(|(hold, end)| (hold, Some(end))).map_err(failed)?,
     };
     process::spawn_detached(&program, &args, hold, &log).map_err(failed)?;
     Ok(end)

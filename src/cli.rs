@@ -8,7 +8,7 @@ use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::export::{self, Format};
 use crate::gc;
-use crate::help::HELP;
+use crate::help::{FOR_AUTHORS, HELP};
 use crate::home::whole_build;
 use crate::hook;
 use crate::lock::Attempt;
@@ -43,7 +43,7 @@ fn obey(typed: Typed) -> Result<u8> {
     let command = typed.command.ok_or_else(|| usage("find a command").hint("see `plugdeps --help`"))?;
     let place = || locate(typed.root.as_deref(), typed.data.as_deref());
     match command {
-        Command::Help => output::data(HELP),
+        Command::Help => output::data(&format!("{HELP}{FOR_AUTHORS}")),
         Command::Version => output::data(concat!("plugdeps ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::SessionStart => hook::session_start(place()),
         Command::Run => return run_command(&Plugin::load(place()?)?, typed),
@@ -51,11 +51,9 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
-        Command::Lock | Command::Snapshot => author::obey(command, &typed)?,
-        #[cfg(feature = "author")]
-        Command::Lint => author::lint(&typed)?,
-        #[cfg(feature = "author")]
-        Command::Init => crate::init::init(&author::wish(typed))?,
+        Command::Init | Command::Lint | Command::Lock | Command::Bundle | Command::Snapshot => {
+            author::obey(command, &typed)?;
+        }
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }

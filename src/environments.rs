@@ -6,9 +6,10 @@ use crate::error::{Error, Kind, Result};
 use crate::manifest::Manifest;
 use crate::node_manifest;
 use crate::package;
+use crate::project::split;
 use crate::project::{Project, join};
 use crate::runtime::Runtime;
-use crate::script_manifest::{self, split};
+use crate::script_manifest;
 use crate::server::Server;
 use std::path::Path;
 

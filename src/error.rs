@@ -39,12 +39,10 @@ pub enum Kind {
     ServerEnded,
     /// A lock is missing or older than what it was made of.
     LockOutdated,
-    /// Nobody agreed to a change.
-    #[cfg(feature = "author")]
-    NotAgreed,
     /// `lint` found what will hurt users.
-    #[cfg(feature = "author")]
     LintFindings,
+    /// Nobody agreed to a change.
+    NotAgreed,
     /// A file operation failed.
     Io,
 }
@@ -111,9 +109,7 @@ pub const KINDS: &[KindInfo] = &[
         "The server ended before it answered, and no earlier environment serves.",
     ),
     row(Kind::LockOutdated, "lock-outdated", 16, "A lock is missing, or what it was made of is no longer what it was."),
-    #[cfg(feature = "author")]
     row(Kind::NotAgreed, "not-agreed", 17, "A change was shown, nobody agreed to it, and nothing was written."),
-    #[cfg(feature = "author")]
     row(Kind::LintFindings, "lint-findings", 18, "`lint` found errors, or warnings where those count."),
     row(Kind::CommandUnusable, "command-unusable", 126, "The command after `--` exists and cannot be started."),
     row(

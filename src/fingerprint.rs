@@ -152,10 +152,12 @@ fn sha256(content: &[u8]) -> String {
     hex(&digest)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles.map(|nibble| DIGITS[usize::from(nibble)]).collect()
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| nibble + if nibble < 10 { b'0' } else { b'a' - 10 };
+    let mut digits = Vec::with_capacity(2 * bytes.len());
+    bytes.iter().for_each(|byte| digits.extend([digit(byte >> 4), digit(byte & 15)]));
+    String::from_utf8(digits).unwrap_or_default()
 }
 
 #[cfg(test)]

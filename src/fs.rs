@@ -110,7 +110,7 @@ fn replace(path: &Path, content: &[u8], durable: bool) -> io::Result<()> {
         fs::rename(path, create_aside(directory)?)?;
     }
     fault::point("publish", path)?;
-    os::retry_while_open_elsewhere(file, |file| file.persist(path).map(drop).map_err(|e| (e.error, e.file)))?;
+    os::persist(file, path)?;
     if durable {
         // Everybody sees the new content by now: an error here would have the caller undo what others already use.
         // Without this a power loss may bring back the old content, whole.
@@ -220,7 +220,7 @@ pub fn create_new(path: &Path) -> Result<File> {
 /// # Errors
 /// The rename is refused.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    let renamed = fault::point("rename", from).and_then(|()| fs::rename(from, to));
+    let renamed = fault::point("rename", from).and_then(|()| os::patiently(|| fs::rename(from, to)));
     renamed.map_err(|e| failed("rename", from, &e).because(format!("to `{}`", to.display())))
 }
 
@@ -229,7 +229,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 /// # Errors
 /// The directory cannot be written.
 pub fn remove_file(path: &Path) -> Result<()> {
-    match fault::point("remove", path).and_then(|()| fs::remove_file(path)) {
+    match fault::point("remove", path).and_then(|()| os::patiently(|| fs::remove_file(path))) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(failed("remove", path, &e)),
         _ => Ok(()),
     }
@@ -252,9 +252,9 @@ pub fn remove_empty_directory(path: &Path) {
 /// Something in it cannot be removed.
 pub fn remove_tree(path: &Path) -> Result<()> {
     for tries in 0.. {
-        match fault::removal(path).and_then(|()| fs::remove_dir_all(path)) {
+        match fault::removal(path).and_then(|()| os::patiently(|| fs::remove_dir_all(path))) {
             // Somebody still writes there, or left directories that even their owner may not change.
-            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty && tries < 5 => {}
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty && tries < os::TRIES => {}
             Err(e) if e.kind() == ErrorKind::PermissionDenied && tries < 1 => os::make_removable(path),
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("remove", path, &e)),
             _ => break,
@@ -309,7 +309,7 @@ pub fn link_target(path: &Path) -> Option<PathBuf> {
 
 /// The path with every link resolved, or the path itself when it cannot be.
 pub fn resolved(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+    fs::canonicalize(path).map_or_else(|_| path.to_path_buf(), os::as_people_write_it)
 }
 
 /// Bytes in a tree, links not followed.

@@ -7,7 +7,8 @@ use crate::fault;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// Opens for reading. A fifo in the place of a file must not block a session, so it is not waited for.
 pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
@@ -91,12 +92,22 @@ pub fn link_directory(target: &Path, link: &Path, staging: &Path) -> io::Result<
     Ok(true)
 }
 
-/// A rename is never refused here because a file is open elsewhere.
-pub(super) fn retry_while_open_elsewhere<T>(
-    value: T,
-    mut action: impl FnMut(T) -> Result<(), (io::Error, T)>,
-) -> io::Result<()> {
-    action(value).map_err(|(e, _)| e)
+/// How often a directory is emptied again into which somebody writes.
+pub(super) const TRIES: u32 = 5;
+
+/// Nothing is refused here because a file is open elsewhere.
+pub(super) fn patiently<T>(mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    action()
+}
+
+/// Gives a file its name, which may be another's until then.
+pub(super) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.persist(path).map(drop).map_err(|e| e.error)
+}
+
+/// A path has one form here.
+pub(super) fn as_people_write_it(path: PathBuf) -> PathBuf {
+    path
 }
 
 /// Gives the owner back the right to change the directories of a tree.

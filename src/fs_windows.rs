@@ -6,15 +6,17 @@ use super::Validator;
 use crate::fault;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
+use tempfile::NamedTempFile;
 
-/// `ERROR_ACCESS_DENIED` and `ERROR_SHARING_VIOLATION`: a virus scanner, or a reader, holds the file.
-const OPEN_ELSEWHERE: [i32; 2] = [5, 32];
+/// `ERROR_ACCESS_DENIED`, `ERROR_SHARING_VIOLATION` and `ERROR_DIR_NOT_EMPTY`, which a directory still is while somebody
+/// has a file open that was removed from it: a virus scanner, or a reader, holds the file.
+const HELD: [i32; 3] = [5, 32, 145];
 
-/// Opens for reading.
+/// Opens for reading. What is held by somebody for a moment is not absent, or an environment would be built again for it.
 pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
-    File::open(path)
+    if path.is_dir() { File::open(path) } else { repeat(&PAUSES[..4], || File::open(path)) }
 }
 
 /// How files of our own are opened: to make links needs a privilege.
@@ -65,20 +67,54 @@ pub fn link_directory(_target: &Path, _link: &Path, _staging: &Path) -> io::Resu
     Ok(false)
 }
 
-/// Repeats a rename for two seconds while somebody holds the file it replaces.
-pub(super) fn retry_while_open_elsewhere<T>(
-    mut value: T,
-    mut action: impl FnMut(T) -> Result<(), (io::Error, T)>,
-) -> io::Result<()> {
-    for pause in [1, 10, 50, 100, 300, 500, 1000] {
-        match action(value) {
-            Ok(()) => return Ok(()),
-            Err((e, back)) if e.raw_os_error().is_some_and(|code| OPEN_ELSEWHERE.contains(&code)) => value = back,
-            Err((e, _)) => return Err(e),
+/// How long somebody may hold a file, in steps of milliseconds.
+const PAUSES: [u64; 7] = [1, 10, 50, 100, 300, 500, 1000];
+
+/// How often a directory is emptied again into which somebody writes; each time is a [`patiently`].
+pub(super) const TRIES: u32 = 1;
+
+/// Repeats what is refused for two seconds while somebody holds the file.
+pub(super) fn patiently<T>(action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    repeat(&PAUSES, action)
+}
+
+fn repeat<T>(pauses: &[u64], mut action: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for pause in pauses {
+        match action() {
+            Err(e) if is_held(&e) => std::thread::sleep(Duration::from_millis(*pause)),
+            outcome => return outcome,
         }
-        std::thread::sleep(Duration::from_millis(pause));
     }
-    action(value).map_err(|(e, _)| e)
+    action()
+}
+
+/// Gives a file its name, which may be another's until then.
+pub(super) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    let mut file = Some(file);
+    patiently(|| match file.take().map(|file| file.persist(path)) {
+        Some(Err(e)) => {
+            file = Some(e.file);
+            Err(e.error)
+        }
+        _ => Ok(()),
+    })
+}
+
+fn is_held(cause: &io::Error) -> bool {
+    cause.raw_os_error().is_some_and(|code| HELD.contains(&code))
+}
+
+/// The longest path that every program understands without a prefix.
+const LONGEST: usize = 259;
+
+/// Without the prefix `\\?\`, which many programs do not know; a path that is too long without it keeps it.
+pub(super) fn as_people_write_it(path: PathBuf) -> PathBuf {
+    let plain = match path.to_str().and_then(|text| text.strip_prefix(r"\\?\")) {
+        Some(rest) if rest.starts_with(r"UNC\") => format!(r"\\{}", &rest[4..]),
+        Some(rest) if rest.as_bytes().get(1) == Some(&b':') => rest.to_owned(),
+        _ => return path,
+    };
+    if plain.encode_utf16().count() <= LONGEST { PathBuf::from(plain) } else { path }
 }
 
 /// The right to remove is that of the directory above; there is nothing to give back.
@@ -106,7 +142,7 @@ pub fn sync_file_system(_path: &Path) -> crate::error::Result<()> {
 
 /// Whether a file may be started: its name tells, and no mode.
 pub fn is_executable(_path: &Path) -> bool {
-    false
+    true
 }
 
 /// Copies a file, with its attributes, to a place where nobody else looks yet.
@@ -122,4 +158,22 @@ pub fn copy(from: &Path, to: &Path) -> crate::error::Result<()> {
 /// Whether the directory is not marked read-only; access lists are found out by writing.
 pub(super) fn is_writable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| !m.permissions().readonly())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_as_people_write_it_unless_it_is_too_long_for_that() {
+        let long = format!(r"\\?\C:\{}", "x".repeat(300));
+        let cases = [
+            (r"\\?\C:\a b\c", r"C:\a b\c"),
+            (r"\\?\UNC\server\share\x", r"\\server\share\x"),
+            (r"C:\a", r"C:\a"),
+            (r"\\?\Volume{1}\x", r"\\?\Volume{1}\x"),
+            (long.as_str(), long.as_str()),
+        ];
+        cases.into_iter().for_each(|(path, plain)| assert_eq!(as_people_write_it(path.into()), Path::new(plain)));
+    }
 }

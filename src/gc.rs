@@ -63,13 +63,15 @@ pub fn sweep(store: &Store, tools: &Path, name: &str, _right: &Lock) -> Result<S
 
 /// Removes a generation and says how large it was; `None` if something lives in it.
 fn remove(generation: &Generation) -> Result<Option<u64>> {
-    let _sole = match lock::try_exclusive_existing(&generation.lease_path())? {
+    let sole = match lock::try_exclusive_existing(&generation.lease_path())? {
         None => None,
         Some(Attempt::Held(lock)) => Some(lock),
         Some(Attempt::Busy | Attempt::Unsupported) => return Ok(None),
     };
     let bytes = fs::tree_size(generation.directory());
     fs::remove_file(&generation.receipt_path())?;
+    // From here on it is nobody's, and where a file is open its directory cannot be renamed on every system.
+    drop(sole);
     fs::discard_tree(generation.directory())?;
     Ok(Some(bytes))
 }

@@ -10,8 +10,8 @@ pub const SCRIPTS: &str = "Scripts";
 pub(super) const PYTHON: &str = "Scripts\\python.exe";
 /// Name of pip's settings in an environment.
 pub(super) const PIP_SETTINGS: &str = "pip.ini";
-/// What may stand behind the name of a program.
-pub const EXECUTABLE_ENDINGS: &[&str] = &["", ".exe", ".cmd", ".bat"];
+/// What may stand behind the name of a program, which without any of it is a script for another system.
+pub const EXECUTABLE_ENDINGS: &[&str] = &[".exe", ".cmd", ".bat", ""];
 
 /// Path of the packages in an environment.
 pub(super) fn site_packages(_identity: &Identity) -> String {

@@ -1,47 +1,7 @@
 //! The text of `--help`.
 
-// Whoever uses a plugin has no use for what its author does.
-#[cfg(feature = "author")]
-macro_rules! for_authors {
-    () => {
-        "
-for authors
-  init [DIR]             have a plugin, or a new one, be started by plugdeps; shows what it changes, and asks
-  lint [DIR]             what in a plugin will hurt its users
-  lock [--check]         write a lock of the requirements, or say whether it is up to date
-  snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
-"
-    };
-}
-#[cfg(feature = "author")]
-macro_rules! flags_for_authors {
-    () => {
-        "  --dry-run, --yes       init: show and write nothing; write and do not ask
-  --undo                 init: bring back what was there
-  --binary FILE          init: the program that the plugin is to ship
-  --dir NAME             init: the directory for it in the plugin (default: bin)
-  --json, --format FORMAT
-                         lint: for programs; text, json or github (default: text)
-  --strict               lint: warnings count as errors
-"
-    };
-}
-#[cfg(not(feature = "author"))]
-macro_rules! for_authors {
-    () => {
-        ""
-    };
-}
-#[cfg(not(feature = "author"))]
-macro_rules! flags_for_authors {
-    () => {
-        ""
-    };
-}
-
-/// Text of `--help`.
-pub const HELP: &str = concat!(
-    "\
+/// For everybody.
+pub const HELP: &str = "\
 plugdeps installs the packages that a plugin's MCP server needs, and starts it
 
 usage: plugdeps [FLAG…] COMMAND
@@ -53,9 +13,7 @@ commands
   check, --check         look, explain, change nothing
   env                    print the environment's variables
   prune                  remove what nothing uses
-",
-    for_authors!(),
-    "
+
 flags
   --root DIR             the plugin (default: CLAUDE_PLUGIN_ROOT, or above this program)
   --data DIR             its data (default: CLAUDE_PLUGIN_DATA, or the user's data directory)
@@ -63,10 +21,31 @@ flags
   --json                 check: for programs
   --format FORMAT        env: sh, fish, powershell, json, dotenv or mcp (default: sh)
   --rebuild              sync: build even if the environment fits
-",
-    flags_for_authors!(),
-    "  --help, --version
+  --help, --version
 
 exit status of check: 0 ready, 10 a start would build, 11 it could not; of the rest: docs/errors.md
-"
-);
+";
+
+/// For authors; whoever uses a plugin has no use for it.
+#[cfg(feature = "author")]
+pub const FOR_AUTHORS: &str = "
+for authors
+  init [DIR]             have a plugin, or a new one, be started by plugdeps; shows what it changes, and asks
+  lint [DIR]             find what in a plugin will hurt its users
+  lock [--check]         write a lock of the requirements, or say whether it is up to date
+  bundle                 put the packages themselves into the plugin, for starts without a network
+  snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
+
+  --dry-run, --yes       init: show and write nothing; write and do not ask
+  --undo                 init: bring back what was there
+  --binary FILE          init: the program that the plugin is to ship
+  --dir NAME             init: the directory for it in the plugin (default: bin)
+  --json, --format FORMAT
+                         lint: for programs; text, json or github (default: text)
+  --strict               lint: warnings count as errors
+  --platform NAME[,…]    bundle: linux-x64, darwin-arm64, … (default: this one)
+  --python VERSION[,…]   bundle: 3.11, 3.12, … (default: the one used here)
+";
+/// Nothing.
+#[cfg(not(feature = "author"))]
+pub const FOR_AUTHORS: &str = "";

@@ -210,11 +210,7 @@ pub fn candidates(runtime: Runtime, named: Option<&str>) -> Vec<Candidate> {
     }
     let mut found: Vec<Candidate> = Vec::new();
     let mut seen: Vec<PathBuf> = Vec::new();
-    let usual = match runtime {
-        Runtime::Python => os::usual_places(),
-        Runtime::Node => os::usual_node_places(),
-    };
-    for candidate in on_path(&names(runtime, named)).into_iter().chain(usual) {
+    for candidate in on_path(&names(runtime, named)).into_iter().chain(usual_places(runtime)) {
         let real = fs::resolved(&candidate.path);
         if fs::is_file(&candidate.path) && !seen.contains(&real) {
             seen.push(real);
@@ -222,6 +218,20 @@ pub fn candidates(runtime: Runtime, named: Option<&str>) -> Vec<Candidate> {
         }
     }
     found
+}
+
+/// The first of them for any version.
+pub fn first(runtime: Runtime) -> Option<PathBuf> {
+    let is_there = |candidate: &Candidate| fs::is_file(&candidate.path);
+    let found = on_path(&names(runtime, None)).into_iter().find(is_there);
+    found.or_else(|| usual_places(runtime).into_iter().find(is_there)).map(|candidate| candidate.path)
+}
+
+fn usual_places(runtime: Runtime) -> Vec<Candidate> {
+    match runtime {
+        Runtime::Python => os::usual_places(),
+        Runtime::Node => os::usual_node_places(),
+    }
 }
 
 fn names(runtime: Runtime, named: Option<&str>) -> Vec<String> {

@@ -33,6 +33,8 @@ pub mod fs;
 pub mod lock;
 pub mod trust;
 pub mod threads;
+#[cfg(windows)]
+pub mod windows;
 pub mod process;
 pub mod nearest;
 pub mod toml_value;
@@ -66,6 +68,7 @@ pub mod script_manifest;
 pub mod environments;
 pub mod plugin;
 pub mod provenance;
+pub mod bundled;
 pub mod entry_point;
 pub mod generation;
 pub mod unpinned;
@@ -77,6 +80,8 @@ pub mod tool;
 pub mod interpreter;
 pub mod backoff;
 pub mod gc;
+#[cfg(feature = "author")]
+pub mod platform;
 pub mod backend;
 pub mod indexes;
 pub mod builder;
@@ -103,6 +108,7 @@ pub mod help;
 pub mod typed;
 pub mod each;
 #[cfg(feature = "author")]
+pub mod workbench;
 pub mod shell_token;
 #[cfg(feature = "author")]
 pub mod shell_line;
@@ -120,6 +126,8 @@ pub mod install_line;
 pub mod capture;
 #[cfg(feature = "author")]
 pub mod relock;
+#[cfg(feature = "author")]
+pub mod bundle;
 #[cfg(feature = "author")]
 pub mod lint;
 #[cfg(feature = "author")]

@@ -32,7 +32,7 @@ pub fn beside(directory: &Path, search_path: &OsStr) -> Vec<(&'static str, Optio
 
 /// The first Node there is; nothing is started to find it.
 pub fn found() -> Option<PathBuf> {
-    interpreter::candidates(Runtime::Node, None).into_iter().next().map(|candidate| candidate.path)
+    interpreter::first(Runtime::Node)
 }
 
 /// The programs of the packages, and Node itself where PATH leads to another one or to none.

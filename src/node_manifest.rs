@@ -6,7 +6,7 @@ use crate::fs;
 use crate::manifest::{Format, Manifest};
 use crate::node_lock;
 use crate::package::{self, Package};
-use crate::project::{as_manifest_error, join};
+use crate::project::{as_manifest_error, join, split};
 use crate::requirements::Source;
 use std::path::Path;
 
@@ -39,10 +39,10 @@ pub fn read(root: &Path, directory: &str, settings: &Settings) -> Result<Option<
         return Ok(None);
     }
     demand_inside(root, directory, &package)?;
-    let locks = locks(root, directory);
     // That of the manager that the author names, or the first there is.
     let named = package.manager().map(|(name, _)| name);
-    let used = locks.iter().find(|(_, _, manager)| Some(*manager) == named).or(locks.first());
+    let preferred = LOCKS.iter().filter(|(_, _, manager)| Some(*manager) == named);
+    let used = preferred.chain(&LOCKS).find(|(name, ..)| is_there(root, directory, name));
     let mut manifest = match used {
         Some((name, format, _)) => locked(root, directory, name, *format, settings)?,
         None => Manifest::new(label, Format::Package, settings),
@@ -50,9 +50,6 @@ pub fn read(root: &Path, directory: &str, settings: &Settings) -> Result<Option<
     manifest.notes.extend((manifest.format == Format::Package).then(|| NO_LOCK.to_owned()));
     let installed = |lock: &Source| node_lock::is_installed(&root.join(directory), lock);
     manifest.is_provided = manifest.closure.sources.first().is_some_and(installed);
-    for label in locks.iter().map(|(name, ..)| join(directory, name)).filter(|label| *label != manifest.label) {
-        manifest.notes.push(format!("`{label}` is not used: `{}` is there as well", manifest.label));
-    }
     manifest.relevant = Some(package.relevant());
     manifest.package = Some(package);
     Ok(Some(manifest))
@@ -69,10 +66,18 @@ fn demand_inside(root: &Path, directory: &str, package: &Package) -> Result<()> 
     Ok(())
 }
 
-/// The locks there are.
-fn locks(root: &Path, directory: &str) -> Vec<&'static (&'static str, Format, &'static str)> {
-    let directory = root.join(directory);
-    LOCKS.iter().filter(|(name, ..)| fs::is_taken(&directory.join(name))).collect()
+fn is_there(root: &Path, directory: &str, name: &str) -> bool {
+    fs::is_taken(&root.join(directory).join(name))
+}
+
+/// The locks that are not used, in words. A start need not know them.
+pub fn unused_locks(root: &Path, manifest: &Manifest) -> Vec<String> {
+    let (directory, used) = split(&manifest.label);
+    let locks = LOCKS.iter().map(|(name, ..)| *name).filter(|_| manifest.package().is_some());
+    let unused = locks.filter(|name| *name != used && is_there(root, directory, name));
+    unused
+        .map(|name| format!("`{}` is not used: `{}` is there as well", join(directory, name), manifest.label))
+        .collect()
 }
 
 fn locked(root: &Path, directory: &str, name: &str, format: Format, settings: &Settings) -> Result<Manifest> {

@@ -23,7 +23,8 @@ mod os;
 #[path = "process_windows.rs"]
 mod os;
 
-pub use os::{become_command, describe_end, detach_from_session, inherited_lock, spawn_detached};
+pub use os::spawn_detached;
+pub use os::{HANDS_LOCKS_ON, NO_FILE, become_command, describe_end, detach_from_session, inherited_lock};
 
 /// The command that only [`spawn_detached`] writes.
 pub const DETACH: &str = "__detach";
@@ -37,16 +38,25 @@ pub enum Hold {
     Life(PipeWriter),
 }
 
-/// Something for one process to hold, and where its end will be told.
+/// What a process says of itself that takes a lock where none can be handed on.
+#[cfg(windows)]
+const HERE: &[u8] = b".";
+
+/// Something for one process to hold, and where its end will be told. A lock that it is to take is kept for it until it
+/// is there.
 ///
 /// # Errors
 /// The system refuses.
-pub fn watched() -> io::Result<(Hold, Inbox<()>)> {
+pub fn watched(lock: Option<Lock>) -> io::Result<(Hold, Inbox<()>)> {
     let (mut reader, writer) = io::pipe()?;
     let end = Inbox::default();
     let told = end.clone();
     spawn(move || {
-        // Nobody writes: it returns when the last who could have is gone.
+        if let Some(lock) = lock {
+            let _ = reader.read(&mut [0]);
+            drop(lock);
+        }
+        // Nobody writes any more: it returns when the last who could have is gone.
         let _ = reader.read(&mut [0]);
         told.push(());
     });

@@ -4,7 +4,7 @@
 
 use super::{Hold, Terminal};
 use crate::fault;
-use crate::lock::Lock;
+use crate::lock::{Attempt, Lock};
 use rustix::process::{Pid, Signal};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,6 +13,9 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// A file that is always there, and empty.
+pub const NO_FILE: &str = "/dev/null";
 
 /// The processes that one job started.
 pub(super) struct Group {
@@ -105,10 +108,17 @@ pub fn detach_from_session(program: &Path, args: &[OsString]) -> io::Result<()> 
     Command::new(program).args(args).spawn().map(drop)
 }
 
+/// Whether a lock goes on with a file that a child inherits.
+pub const HANDS_LOCKS_ON: bool = true;
+
 /// The lock that [`spawn_detached`] handed over.
-pub fn inherited_lock(_path: &Path) -> Option<Lock> {
-    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
-    file.metadata().is_ok_and(|m| m.is_file()).then(|| Lock::from_file(file))
+///
+/// # Errors
+/// None.
+pub fn inherited_lock(_path: &Path) -> io::Result<Attempt> {
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let is_lock = file.metadata().is_ok_and(|m| m.is_file());
+    Ok(if is_lock { Attempt::Held(Lock::from_file(file)) } else { Attempt::Unsupported })
 }
 
 /// Becomes `program`: same process, same standard streams, and `keep` open, so that the lease it

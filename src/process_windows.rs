@@ -2,16 +2,21 @@
 
 #![allow(clippy::disallowed_methods)]
 
-use super::{Hold, Terminal};
+use super::{HERE, Hold, Terminal};
 use crate::fault;
-use crate::lock::{self, Attempt, Lock};
+use crate::lock::{self, Attempt};
+use crate::windows;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
+use std::os::windows::io::AsHandle;
 use std::os::windows::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+/// A file that is always there, and empty.
+pub const NO_FILE: &str = "nul";
 
 /// `DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP`.
 const DETACHED: u32 = 0x0000_0008 | 0x0000_0200;
@@ -19,8 +24,11 @@ const DETACHED: u32 = 0x0000_0008 | 0x0000_0200;
 const BREAKAWAY: u32 = 0x0100_0000;
 /// `CREATE_NO_WINDOW`: an installer must not flash a console at the user.
 const NO_WINDOW: u32 = 0x0800_0000;
-/// How long a builder waits for the lock that its starter has just let go.
+/// How long a builder waits for the lock that its starter has just let go. Who has it then builds.
 const HANDOVER: Duration = Duration::from_secs(5);
+
+/// Whether a lock goes on with a file that a child inherits. Here it belongs to a process.
+pub const HANDS_LOCKS_ON: bool = false;
 
 /// The process that a job started.
 pub(super) struct Group(u32);
@@ -52,25 +60,21 @@ pub(super) fn attach_terminal(command: &mut Command) -> io::Result<Box<dyn Read 
     super::attach_pipe(command)
 }
 
-/// Starts `program` outside our job where that is allowed. A lock here belongs to one process, so it
-/// is let go and the builder takes it anew; whoever comes first builds, the others find it built.
+/// Starts `program` outside our job where that is allowed.
 ///
 /// # Errors
 /// The program cannot be started.
 pub fn spawn_detached(program: &Path, args: &[OsString], hold: Hold, log: &File) -> io::Result<()> {
-    let life = match hold {
-        Hold::Lock(_) => None,
-        Hold::Life(writer) => Some(writer),
-    };
+    let Hold::Life(life) = hold else { return Err(io::Error::other("a lock cannot be handed on here")) };
     fault::point("detach", program)?;
+    windows::keep_streams();
     let start = |flags| {
         let mut command = Command::new(program);
-        let life = life.as_ref().map(|writer| writer.try_clone()).transpose()?;
-        command
-            .args(args)
-            .stdin(life.map_or_else(Stdio::null, Stdio::from))
-            .stdout(log.try_clone()?)
-            .stderr(log.try_clone()?);
+        command.args(args).stdin(life.try_clone()?).stdout(log.try_clone()?).stderr(log.try_clone()?);
+        // Anywhere but in the user's project, which could then not be removed while a build runs.
+        if let Some(directory) = std::env::var_os("SystemRoot") {
+            command.current_dir(directory);
+        }
         command.creation_flags(flags).spawn().map(drop)
     };
     start(DETACHED | BREAKAWAY).or_else(|_: io::Error| start(DETACHED))
@@ -84,21 +88,24 @@ pub fn detach_from_session(program: &Path, args: &[OsString]) -> io::Result<()> 
     Command::new(program).args(args).spawn().map(drop)
 }
 
-/// Takes the lock that the starter let go.
-pub fn inherited_lock(path: &Path) -> Option<Lock> {
+/// Says that we are there, and takes the lock that the starter then lets go. What we start ends with us: an installer
+/// that lived on would write into an environment that nobody will seal.
+pub fn inherited_lock(path: &Path) -> io::Result<Attempt> {
+    windows::end_together()?;
+    let mut starter = File::from(io::stdin().as_handle().try_clone_to_owned()?);
+    // It may have been killed meanwhile.
+    let _ = starter.write_all(HERE);
     let until = Instant::now() + HANDOVER;
-    while Instant::now() < until {
-        match lock::try_exclusive(path) {
-            Ok(Attempt::Held(lock)) => return Some(lock),
-            Ok(Attempt::Busy) => std::thread::sleep(Duration::from_millis(20)),
-            Ok(Attempt::Unsupported) | Err(_) => return None,
+    loop {
+        match lock::try_exclusive(path).map_err(io::Error::other)? {
+            Attempt::Busy if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+            attempt => return Ok(attempt),
         }
     }
-    None
 }
 
-/// Starts `program`, waits for it and ends with its status, `keep` open all the while.
-/// Returns only when it could not be started.
+/// Starts `program`, waits for it and ends with its status, `keep` open all the while. It has our own standard streams,
+/// and ends with us if we are ended. Returns only when it could not be started.
 pub fn become_command(
     program: &Path,
     args: &[OsString],
@@ -113,7 +120,10 @@ pub fn become_command(
             None => command.env_remove(name),
         };
     }
-    let status = command.status();
+    // In a job that allows no further one it outlives us if we are killed, as it would have without this.
+    let _ = windows::end_together();
+    windows::leave_interrupts();
+    let status = fault::point("become", program).and_then(|()| command.status());
     drop(keep);
     match status {
         Ok(status) => std::process::exit(status.code().unwrap_or(1)),

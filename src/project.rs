@@ -45,6 +45,11 @@ pub fn join(directory: &str, name: &str) -> String {
     if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
 }
 
+/// The directory of a script in the plugin, and its name there.
+pub fn split(script: &str) -> (&str, &str) {
+    script.rsplit_once('/').unwrap_or(("", script))
+}
+
 /// An error about a file of the plugin is one about its manifest.
 pub fn as_manifest_error(mut error: Error) -> Error {
     error.kind = Kind::ManifestInvalid;

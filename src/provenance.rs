@@ -1,16 +1,18 @@
-//! Of what a lock was made that `plugdeps lock` wrote, and whether that is still so. It stands in the lock's first line,
-//! so that nothing has to be resolved to tell.
+//! Of what a lock was made that `plugdeps lock` or `plugdeps bundle` wrote, and whether that is still so. It stands in the
+//! lock's first line, so that nothing has to be resolved to tell.
 
 use crate::config::Settings;
 use crate::environments::Environment;
 use crate::error::Result;
 use crate::fingerprint::hash_of;
 use crate::manifest::{Format, Manifest};
+use crate::project::split;
 use crate::project::{Project, join};
-use crate::script_manifest::{self, is_script, split};
+use crate::script_manifest::{self, is_script};
 use std::path::Path;
 
-const BEGIN: &str = "# written by `plugdeps lock` from ";
+const BEGIN: &str = "# written by `plugdeps ";
+const FROM: &str = "` from ";
 const MIDDLE: &str = ", sha256:";
 
 /// The first line of a lock.
@@ -28,18 +30,24 @@ impl Provenance {
         Self { from: split(&manifest.label).1.to_owned(), sha256: digest(manifest) }
     }
 
-    /// What the first line of a lock says.
+    /// What the first line of a lock says that `plugdeps lock` wrote.
     pub fn read(lock: &[u8]) -> Option<Self> {
+        Self::read_by("lock", lock)
+    }
+
+    /// What it says if that command wrote it.
+    pub fn read_by(command: &str, lock: &[u8]) -> Option<Self> {
         let line = lock.split(|&byte| byte == b'\n').next()?;
         let line = std::str::from_utf8(line).ok()?.trim_end();
-        let (from, sha256) = line.strip_prefix(BEGIN)?.rsplit_once(MIDDLE)?;
+        let rest = line.strip_prefix(BEGIN)?.strip_prefix(command)?.strip_prefix(FROM)?;
+        let (from, sha256) = rest.rsplit_once(MIDDLE)?;
         let is_name = !from.is_empty() && from != ".." && !from.contains(['/', '\\']);
         is_name.then(|| Self { from: from.to_owned(), sha256: sha256.to_owned() })
     }
 
-    /// The first line.
-    pub fn line(&self) -> String {
-        format!("{BEGIN}{}{MIDDLE}{}\n", self.from, self.sha256)
+    /// The first line of what a command writes.
+    pub fn line(&self, command: &str) -> String {
+        format!("{BEGIN}{command}{FROM}{}{MIDDLE}{}\n", self.from, self.sha256)
     }
 }
 
@@ -104,12 +112,13 @@ mod tests {
     #[test]
     fn a_lock_says_in_its_first_line_of_what_it_was_made() {
         let provenance = Provenance { from: "a, b.txt".into(), sha256: "0a".into() };
-        let line = provenance.line();
+        let line = provenance.line("lock");
+        assert_eq!(Provenance::read_by("bundle", line.as_bytes()), None);
         assert_eq!(line, "# written by `plugdeps lock` from a, b.txt, sha256:0a\n");
         assert_eq!(Provenance::read(format!("{line}six==1\n").as_bytes()), Some(provenance.clone()));
         assert_eq!(Provenance::read(line.replace('\n', "\r\n").as_bytes()), Some(provenance));
         let outside = Provenance { from: "../x".into(), ..Provenance::read(line.as_bytes()).unwrap() };
-        assert_eq!(Provenance::read(outside.line().as_bytes()), None);
+        assert_eq!(Provenance::read(outside.line("lock").as_bytes()), None);
         for other in ["", "six\n", "# written by uv\n", "\n# written by `plugdeps lock` from a, sha256:0\n"] {
             assert_eq!(Provenance::read(other.as_bytes()), None);
         }

@@ -186,9 +186,10 @@ impl<'a> Wait<'a> {
                     self.announce();
                     None
                 }
+                // Without locks everybody waits for a builder of their own; and where a lock cannot be handed on, one that
+                // is free is about to be taken.
+                Attempt::Held(_) | Attempt::Unsupported if self.builds() => self.failed_meanwhile()?,
                 Attempt::Held(lock) => self.alone(Some(lock))?,
-                // Without locks everybody waits for a builder of their own.
-                Attempt::Unsupported if self.builds() => self.failed_meanwhile()?,
                 Attempt::Unsupported => self.alone(None)?,
             };
             if let Some(done) = done {
@@ -229,7 +230,7 @@ impl<'a> Wait<'a> {
         Ok(None)
     }
 
-    /// Whether a builder that was started without a lock still lives.
+    /// Whether a builder still lives that was not handed the lock.
     fn builds(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.take(Some(Instant::now())).is_none())
     }

@@ -1,27 +1,22 @@
 //! `lock`: writes down, with hashes and for every platform, what a plugin's requirements resolve to, for the author to
 //! ship.
 
-use crate::backend::{self, Session};
+use crate::backend::{self, Need, Session};
 use crate::credentials::Known;
 use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::generation::{BaseInterpreter, Generation};
-use crate::interpreter;
-use crate::lock::{self, Attempt};
-use crate::log::Log;
+use crate::generation::Generation;
 use crate::manifest::{Format, Manifest};
 use crate::output;
 use crate::plugin::Plugin;
 use crate::project::join;
+use crate::project::split;
 use crate::provenance::{self, Provenance};
 use crate::runtime::Runtime;
-use crate::script_manifest::split;
-use crate::work::Work;
+use crate::workbench;
 use std::collections::BTreeSet;
 use std::path::{Component, Path};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// Locks one environment, or with `check` only says whether its lock is up to date.
 ///
@@ -57,8 +52,8 @@ pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<(
         let error = Error::new(Kind::Usage, format!("write `{target}`")).because("something else wrote the one there");
         return Err(error.hint("remove it first"));
     }
-    let text =
-        provenance.line() + &Making { plugin, environment, source: &source }.resolve(known.as_deref().map(rest))?;
+    let text = provenance.line("lock")
+        + &Making { plugin, environment, source: &source }.resolve(known.as_deref().map(rest))?;
     if known.as_deref() == Some(text.as_bytes()) {
         return told(environment, &target, "stays as it is");
     }
@@ -144,43 +139,14 @@ struct Making<'a> {
 impl Making<'_> {
     /// What the requirements resolve to, but for the first line. What is locked already stays as long as it fits.
     fn resolve(&self, known: Option<&[u8]>) -> Result<String> {
-        let work = Work::new(self.plugin, self.environment)?;
-        let wish = interpreter::Wish {
-            runtime: Runtime::Python,
-            requires: self.source.requires(),
-            named: self.source.wanted(),
+        let resolve = |need: &Need<'_>, generation: &Generation, session: &mut Session<'_>| {
+            let text = backend::resolve::resolve(need, generation, session, known)?;
+            Ok((text, need.interpreter.identity.version.clone()))
         };
-        let interpreter = interpreter::choose(&wish)?.interpreter;
-        work.check_place()?;
-        work.store.create()?;
-        let generation = work.store.stage()?;
-        let resolved = self.resolve_in(&work, &interpreter, &generation, known);
-        let discarded = fs::discard_tree(generation.directory());
-        let text = resolved?;
-        discarded?;
+        let (text, version) = workbench::with(self.plugin, self.environment, self.source, &resolve)?;
         self.keeps_secrets(&text)?;
-        self.tell_python(&interpreter);
+        self.tell_python(&version);
         Ok(text)
-    }
-
-    fn resolve_in(
-        &self,
-        work: &Work<'_>,
-        interpreter: &BaseInterpreter,
-        generation: &Generation,
-        known: Option<&[u8]>,
-    ) -> Result<String> {
-        // A sweep takes what nobody leases.
-        let lease = match lock::try_shared(&generation.lease_path()) {
-            Some(Attempt::Held(lock)) => Some(Arc::new(lock.into_file())),
-            _ => None,
-        };
-        let mut log = Log::create(&work.store.logs(), true)?;
-        log.hide(self.source.texts().iter().map(AsRef::as_ref));
-        let deadline = Instant::now() + Duration::from_secs(self.plugin.config.deadline);
-        let mut session = Session { log: &mut log, deadline, lease, hollow: false };
-        let need = backend::Need { manifest: self.source, ..work.need(interpreter) };
-        backend::resolve::resolve(&need, generation, &mut session, known)
     }
 
     /// A login that the author wrote down would be shipped once more.
@@ -199,9 +165,8 @@ impl Making<'_> {
         ))
     }
 
-    fn tell_python(&self, interpreter: &BaseInterpreter) {
+    fn tell_python(&self, version: &str) {
         if self.source.requires().is_none() && self.source.wanted().is_none() {
-            let version = &interpreter.identity.version;
             output::note(&format!(
                 "`{}` is for Python {version} and later, since nothing says `requires-python`",
                 target(self.source)

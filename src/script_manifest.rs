@@ -4,7 +4,7 @@ use crate::config::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::manifest::{self, Manifest};
-use crate::project::{Project, join};
+use crate::project::{Project, join, split};
 use crate::pyproject::Pyproject;
 use crate::requirement_line::shown;
 use crate::script_block::{self, Block, MAX_BYTES};
@@ -32,11 +32,6 @@ fn script(word: &str) -> Option<String> {
     let (directory, file) = split(path);
     let plain = Path::new(directory).components().all(|c| matches!(c, Component::Normal(_)));
     (plain && file.contains('.') && !file.ends_with(".exe")).then(|| path.to_owned())
-}
-
-/// The directory of a script in the plugin, and its name there.
-pub fn split(script: &str) -> (&str, &str) {
-    script.rsplit_once('/').unwrap_or(("", script))
 }
 
 /// The manifest of a directory, which may be a script that the settings name.

@@ -4,22 +4,10 @@ use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-const COMMANDS: &[&str] = &[
-    "session-start",
-    "run",
-    "sync",
-    "check",
-    "env",
-    "prune",
-    "lock",
-    "snapshot",
-    #[cfg(feature = "author")]
-    "init",
-    #[cfg(feature = "author")]
-    "lint",
-];
+const COMMANDS: &[&str] =
+    &["session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot"];
 const FLAGS: &[&str] = &[
     "--root",
     "--data",
@@ -30,18 +18,14 @@ const FLAGS: &[&str] = &[
     "--help",
     "--version",
     "--check",
-    #[cfg(feature = "author")]
-    "--dry-run",
-    #[cfg(feature = "author")]
-    "--yes",
-    #[cfg(feature = "author")]
-    "--undo",
-    #[cfg(feature = "author")]
-    "--dir",
-    #[cfg(feature = "author")]
-    "--binary",
-    #[cfg(feature = "author")]
     "--strict",
+    "--platform",
+    "--python",
+    "--dry-run",
+    "--yes",
+    "--undo",
+    "--dir",
+    "--binary",
 ];
 
 /// What is to be done.
@@ -59,15 +43,15 @@ pub enum Command {
     Env,
     /// Sweep.
     Prune,
+    /// Put the packages into the plugin.
+    Bundle,
     /// Write a lock.
     Lock,
     /// Write down what servers announce.
     Snapshot,
     /// Find what will hurt users.
-    #[cfg(feature = "author")]
     Lint,
     /// Wire a plugin.
-    #[cfg(feature = "author")]
     Init,
     /// `--help`.
     Help,
@@ -81,26 +65,16 @@ pub enum Command {
 
 /// Flags that mean something to some commands only.
 const OWN_FLAGS: &[(&str, &[Command])] = &[
-    #[cfg(feature = "author")]
     ("--dry-run", &[Command::Init]),
-    #[cfg(feature = "author")]
     ("--yes", &[Command::Init]),
-    #[cfg(feature = "author")]
     ("--undo", &[Command::Init]),
-    #[cfg(feature = "author")]
     ("--dir", &[Command::Init]),
-    #[cfg(feature = "author")]
     ("--binary", &[Command::Init]),
-    #[cfg(feature = "author")]
-    ("--strict", &[Command::Lint]),
-    #[cfg(feature = "author")]
+    ("--platform", &[Command::Bundle]),
+    ("--python", &[Command::Bundle]),
     ("--json", &[Command::Check, Command::Lint]),
-    #[cfg(feature = "author")]
     ("--format", &[Command::Env, Command::Lint]),
-    #[cfg(not(feature = "author"))]
-    ("--json", &[Command::Check]),
-    #[cfg(not(feature = "author"))]
-    ("--format", &[Command::Env]),
+    ("--strict", &[Command::Lint]),
     ("--rebuild", &[Command::Sync]),
     (
         "--environment",
@@ -115,10 +89,16 @@ pub struct Typed {
     pub command: Option<Command>,
     /// `--root`.
     pub root: Option<PathBuf>,
+    /// The directory behind `init` and `lint`.
+    pub directory: Option<PathBuf>,
     /// `--data`.
     pub data: Option<PathBuf>,
     /// `--environment`.
     pub environment: Option<String>,
+    /// `--platform`.
+    pub platforms: Vec<String>,
+    /// `--python`.
+    pub pythons: Vec<String>,
     /// `--format`.
     pub format: Option<String>,
     /// `--json`.
@@ -126,24 +106,19 @@ pub struct Typed {
     /// `--rebuild`.
     pub rebuild: bool,
     /// `--strict`.
-    #[cfg(feature = "author")]
     pub strict: bool,
     /// `--check` of `lock`.
     pub check: bool,
     /// What is typed for `init`.
-    #[cfg(feature = "author")]
     pub init: Wish,
     /// What stands behind the command.
     pub words: Vec<OsString>,
     own_flags: Vec<&'static str>,
 }
 
-/// What is asked of `init`.
-#[cfg(feature = "author")]
+/// What is typed for `init` alone.
 #[derive(Debug, Default)]
 pub struct Wish {
-    /// The plugin's directory.
-    pub directory: PathBuf,
     /// The directory, in the plugin, for its programs.
     pub programs: Option<String>,
     /// The program that the plugin is to ship, if it is not beside this one.
@@ -154,6 +129,19 @@ pub struct Wish {
     pub yes: bool,
     /// Bring back what was there.
     pub undo: bool,
+}
+
+impl Typed {
+    /// Whether the next word is a plugin's directory.
+    fn takes_directory(&self) -> bool {
+        matches!(self.command, Some(Command::Init | Command::Lint)) && self.directory.is_none()
+    }
+
+    /// The directory that is meant where an author names one, or stands in it.
+    pub fn own_directory(&self) -> &Path {
+        let named = self.directory.as_deref().or(self.root.as_deref());
+        named.unwrap_or(Path::new("."))
+    }
 }
 
 /// Understands what was typed.
@@ -174,14 +162,7 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
             }
-            #[cfg(feature = "author")]
-            Arg::Value(word) if typed.command == Some(Command::Lint) && typed.root.is_none() => {
-                typed.root = Some(word.into());
-            }
-            #[cfg(feature = "author")]
-            Arg::Value(word) if typed.command == Some(Command::Init) && typed.init.directory.as_os_str().is_empty() => {
-                typed.init.directory = word.into();
-            }
+            Arg::Value(word) if typed.takes_directory() => typed.directory = Some(word.into()),
             Arg::Value(word) => {
                 let error = usage(format!("understand `{}`", word.to_string_lossy()));
                 return Err(error
@@ -227,18 +208,14 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "environment" => typed.environment = Some(value()?.to_string_lossy().into_owned()),
         "format" => typed.format = Some(value()?.to_string_lossy().into_owned()),
         "json" => typed.json = true,
-        #[cfg(feature = "author")]
         "strict" => typed.strict = true,
         "rebuild" => typed.rebuild = true,
-        #[cfg(feature = "author")]
+        "platform" => typed.platforms.extend(several(&value()?)),
+        "python" => typed.pythons.extend(several(&value()?)),
         "dry-run" => typed.init.dry_run = true,
-        #[cfg(feature = "author")]
         "yes" => typed.init.yes = true,
-        #[cfg(feature = "author")]
         "undo" => typed.init.undo = true,
-        #[cfg(feature = "author")]
         "dir" => typed.init.programs = Some(value()?.to_string_lossy().into_owned()),
-        #[cfg(feature = "author")]
         "binary" => typed.init.binary = Some(value()?.into()),
         "check" if typed.command == Some(Command::Lock) => typed.check = true,
         "check" => typed.command = Some(Command::Check),
@@ -247,6 +224,11 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         other => return Err(unknown("flag", &format!("--{other}"), FLAGS)),
     }
     Ok(())
+}
+
+/// What a flag names that may name several.
+fn several(value: &OsString) -> Vec<String> {
+    value.to_string_lossy().split(',').map(|name| name.trim().to_owned()).collect()
 }
 
 fn command(word: &OsString) -> Result<Command> {
@@ -258,11 +240,10 @@ fn command(word: &OsString) -> Result<Command> {
         "check" => Command::Check,
         "env" => Command::Env,
         "prune" => Command::Prune,
+        "bundle" => Command::Bundle,
         "lock" => Command::Lock,
         "snapshot" => Command::Snapshot,
-        #[cfg(feature = "author")]
         "lint" => Command::Lint,
-        #[cfg(feature = "author")]
         "init" => Command::Init,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,

@@ -2,6 +2,7 @@
 
 use crate::backend::{self, Need};
 use crate::backoff;
+use crate::bundled;
 use crate::environments::{Environment, MAIN, NODE};
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
@@ -9,6 +10,7 @@ use crate::fs::{self, Validator};
 use crate::generation::BaseInterpreter;
 use crate::interpreter::{self, Wish};
 use crate::manifest::Manifest;
+use crate::node_manifest;
 use crate::plugin::{Plugin, data_inside};
 use crate::provenance;
 use crate::reason::{InterpreterState, Reason, misfit};
@@ -149,7 +151,9 @@ impl<'a> Work<'a> {
         let root = &self.plugin.place.root;
         let remarks = backend::handover::remarks(root, self.manifest);
         let stale = provenance::note(root, self.environment);
-        self.manifest.notes.iter().cloned().chain(remarks).chain(stale).collect()
+        let unused = node_manifest::unused_locks(root, self.manifest);
+        let bundle = bundled::note(root, &self.environment.name, self.manifest);
+        self.manifest.notes.iter().cloned().chain(remarks).chain(unused).chain(stale).chain(bundle).collect()
     }
 
     /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.

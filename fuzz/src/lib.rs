@@ -53,7 +53,7 @@ pub struct Disk {
 impl Default for Disk {
     fn default() -> Self {
         let directory = tempfile::Builder::new().prefix("plugdeps-fuzz-").tempdir().expect("a temporary directory");
-        for name in ["root/.claude-plugin", "root/sub", "data/plugdeps/main/g-a/env/bin"] {
+        for name in ["root/.claude-plugin", "root/hooks", "root/sub", "data/plugdeps/main/g-a/env/bin"] {
             fs::create_dir_all(directory.path().join(name)).expect("a directory in it");
         }
         let disk = Self { directory, written: Vec::new() };

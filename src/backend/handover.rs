@@ -222,7 +222,12 @@ fn beside(root: &Path, source: &Source, place: &str) -> PathBuf {
 /// The one way to write a path that every installer reads whatever is in it.
 pub(super) fn file_url(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "/");
-    let mut url = String::from(if text.starts_with('/') { "file://" } else { "file:///" });
+    // A share of a server, `//server/share`, is its host.
+    let mut url = String::from(match (text.starts_with("//"), text.starts_with('/')) {
+        (true, _) => "file:",
+        (false, true) => "file://",
+        (false, false) => "file:///",
+    });
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"/-_.~:".contains(&byte) {
             url.push(char::from(byte));

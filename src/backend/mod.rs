@@ -3,30 +3,36 @@
 //! [`POLICY`] is the policy: the first row that agrees is used, and why the rows before it did not
 //! agree is kept for `--check`.
 
+#[cfg(feature = "author")]
+pub mod download;
+#[cfg(feature = "author")]
+pub mod everything;
 pub mod handover;
 pub mod hashes;
 pub mod node;
+pub mod node_bundle;
 pub mod node_files;
 pub mod node_manager;
+#[cfg(feature = "author")]
+pub mod pack;
 pub mod pip;
 #[cfg(feature = "author")]
 pub mod resolve;
+mod session;
 pub mod uv;
 
+use crate::bundled::{self, Bundle};
 use crate::config::Installer;
 use crate::error::{Error, Kind, Result};
 use crate::failure::{self, Class};
 use crate::fs;
 use crate::generation::{BaseInterpreter, Generation};
 use crate::interpreter::{FOREIGN, Rejection};
-use crate::log::Log;
 use crate::manifest::Manifest;
-use crate::process::{Job, describe_end};
+use crate::process::Job;
 use crate::runtime::Runtime;
-use std::fs::File;
+pub use session::Session;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Instant;
 
 /// What is to be served, and with what.
 #[derive(Debug)]
@@ -43,6 +49,13 @@ pub struct Need<'a> {
     pub interpreter: &'a BaseInterpreter,
     /// Where an installer may be installed: beside the environments, kept between builds.
     pub tools: PathBuf,
+}
+
+impl Need<'_> {
+    /// What the plugin carries for it.
+    fn bundle(&self) -> Option<Bundle> {
+        bundled::of(self.root, self.environment, self.manifest)
+    }
 }
 
 /// An installer that agreed to serve.
@@ -122,14 +135,17 @@ impl Backend {
         }
     }
 
-    /// Gets ready what installers need: a directory to run in, and uv where it has to be fetched first.
+    /// Gets ready what installers need: a directory to run in, and the installer where it has to be fetched first. pip
+    /// does without uv as long as the plugin carries the packages.
     ///
     /// # Errors
-    /// uv cannot be fetched.
+    /// It cannot be fetched.
     pub fn prepare(self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Self> {
         make_scratch(generation)?;
         match self {
-            Backend::UvByPip(pip) => pip.fetch_uv(need, generation, session).map(Backend::Uv),
+            Backend::UvByPip(pip) if need.bundle().is_none() => {
+                pip.fetch_uv(need, generation, session).map(Backend::Uv)
+            }
             Backend::Node(node) => node.prepare(need, generation, session).map(Backend::Node),
             ready => Ok(ready),
         }
@@ -147,11 +163,46 @@ impl Backend {
         })
     }
 
-    /// Installs the packages.
+    /// Installs the packages: those that the plugin carries, or else from where the installer has them.
     ///
     /// # Errors
     /// The installer failed.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+        match need.bundle().map(|bundle| self.install_bundle(&bundle, need, generation, session)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                let cause = error.causes.first().and_then(|cause| cause.lines().next()).unwrap_or_default();
+                let unserved = format!("{UNSERVED}: {}: {cause}", error.message);
+                session.log.say(&unserved);
+                self.fetch_packages(need, generation, session).map_err(|error| error.because(unserved))?;
+            }
+            None => self.fetch_packages(need, generation, session)?,
+        }
+        match self {
+            Backend::Node(node) => node.finish(need, generation, session),
+            _ => Ok(()),
+        }
+    }
+
+    fn install_bundle(
+        &self,
+        bundle: &Bundle,
+        need: &Need<'_>,
+        generation: &Generation,
+        session: &mut Session<'_>,
+    ) -> Result<()> {
+        let list = generation.scratch().join("bundle.txt");
+        fs::write(&list, bundle.list.as_bytes())?;
+        match self {
+            Backend::Uv(uv) => session.step(&uv.install_bundle(generation, &list, &bundle.packages)),
+            Backend::Pip(pip) | Backend::UvByPip(pip) => {
+                session.step(&pip.install_bundle(generation, &list, &bundle.packages)?)
+            }
+            Backend::Node(node) => node.install_bundle(bundle, need, generation, session),
+        }
+    }
+
+    fn fetch_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
         let install =
             |session: &mut Session<'_>, job: &Job| session.step(job).map_err(|error| reconsider(error, need.manifest));
         match self {
@@ -164,11 +215,14 @@ impl Backend {
                     outcome => outcome,
                 }
             }
-            Backend::Pip(pip) | Backend::UvByPip(pip) => {
+            Backend::Pip(pip) => {
                 pip.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
             }
+            Backend::UvByPip(pip) => {
+                Backend::Uv(pip.fetch_uv(need, generation, session)?).fetch_packages(need, generation, session)
+            }
             Backend::Node(node) => {
-                node.install_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
+                node.fetch_packages(need, generation, session).map_err(|error| reconsider(error, need.manifest))
             }
         }
     }
@@ -182,6 +236,9 @@ impl Backend {
         }
     }
 }
+
+/// What a person is told where the packages that the plugin carries are not all, or not the right ones.
+const UNSERVED: &str = "the packages that the plugin carries do not serve here";
 
 /// Where installers run: what they find there keeps uv from looking further.
 fn make_scratch(generation: &Generation) -> Result<()> {
@@ -203,69 +260,6 @@ fn of_class(mut error: Error, class: &'static Class) -> Error {
     error.class = Some(class.code);
     error.message = class.sentence.into();
     error.hint(class.hint)
-}
-
-/// What the steps of one build share.
-#[derive(Debug)]
-pub struct Session<'a> {
-    /// Where installers are heard.
-    pub log: &'a mut Log,
-    /// When the build is ended.
-    pub deadline: Instant,
-    /// The lease of the generation, which installers hold as their standard input. One that outlives a killed builder
-    /// keeps its environment until it ends: an interpreter that lost it half-way would take itself for the user's own,
-    /// and packages would go there.
-    pub lease: Option<Arc<File>>,
-    /// Whether the last build was cut off by the end of the machine: what the installer keeps for the next one may be
-    /// hollow.
-    pub hollow: bool,
-}
-
-/// What to do about an installer that cannot even be started.
-const ANEW: &str = "install that program anew, for this machine, or take it off PATH";
-
-impl Session<'_> {
-    /// Runs one installer to its end.
-    ///
-    /// # Errors
-    /// It could not be started or failed; the class of the failure comes from its own words.
-    pub fn step(&mut self, job: &Job) -> Result<()> {
-        self.log.begin_step(&format!("$ {}", job.shown()));
-        let terminal = self.log.terminal();
-        let job = job.clone().input(self.lease.clone());
-        let ended = job.run(terminal, self.deadline, &mut |bytes| self.log.feed(bytes));
-        let ended = ended
-            .map_err(|e| Error::new(Kind::InstallFailed, format!("start `{}`", job.shown())).because(e).hint(ANEW))?;
-        if ended.out_of_time {
-            return Err(self.failed(&failure::DEADLINE, "its time was over".into()));
-        }
-        match ended.status.code() {
-            Some(0) => Ok(()),
-            code => {
-                let class = match failure::classify(self.log.tail()) {
-                    unknown if unknown == &failure::UNKNOWN && code.is_none_or(tells_a_kill) => &failure::KILLED,
-                    class => class,
-                };
-                Err(self.failed(class, describe_end(ended.status)))
-            }
-        }
-    }
-
-    fn failed(&mut self, class: &'static Class, end: String) -> Error {
-        let mut error = Error::new(Kind::InstallFailed, class.sentence).because(end);
-        // A person who watches has just read them.
-        if let Some(words) = self.log.last_words().filter(|_| !self.log.is_live()) {
-            error = error.because(words);
-        }
-        error.class = Some(class.code);
-        error.hint(class.hint)
-    }
-}
-
-/// Whether an exit status is that of a process whose own child was killed by signal 9: pip starts another one for an
-/// environment outside, and hands on what Python makes of its end.
-fn tells_a_kill(code: i32) -> bool {
-    [128 + 9, 256 - 9].contains(&code)
 }
 
 /// A job in which nothing of the surroundings is taken for the plugin's: it runs in the generation's scratch

@@ -2,9 +2,11 @@
 //!
 //! npm comes with Node and installs the others where they are missing, pinned and checked against their hash.
 
+use super::node_bundle;
 use super::node_files;
 use super::node_manager::{Manager, Pin, Wanted, manager, npm, version, with_node};
 use super::{Need, Session};
+use crate::bundled::Bundle;
 use crate::config::Scripts;
 use crate::error::Result;
 use crate::failure;
@@ -111,16 +113,44 @@ impl Node {
         fs::write(&generation.resolver(), include_bytes!("../resolve.cjs"))
     }
 
-    /// Installs the packages, and leaves nothing of what the manager was shown.
+    /// Installs the packages.
     ///
     /// # Errors
     /// The manager failed.
-    pub fn install_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+    pub fn fetch_packages(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
         if self.manager == Manager::Berry {
             node_files::demand_locked(need.manifest)?;
         }
         session.step(&self.install(need, generation))?;
-        demand_written(session)?;
+        demand_written(session)
+    }
+
+    /// Installs the packages that the plugin carries, which npm alone can.
+    ///
+    /// # Errors
+    /// npm failed: one is missing, or is another one.
+    pub fn install_bundle(
+        &self,
+        bundle: &Bundle,
+        need: &Need<'_>,
+        generation: &Generation,
+        session: &mut Session<'_>,
+    ) -> Result<()> {
+        let cache = node_bundle::cache(bundle, need, generation)?;
+        node_files::hand_over_lock(need, generation, bundle.list.as_bytes())?;
+        let job = self.job(need, generation).args(["ci", "--offline", "--cache"]).arg(cache);
+        let installed = session.step(&job.args(NPM)).and_then(|()| demand_written(session));
+        let installed = node_bundle::demand_genuine(session.log.tail()).and(installed);
+        let own = need.manifest.sources().first();
+        node_files::hand_over_lock(need, generation, own.map_or(bundle.list.as_bytes(), |lock| &lock.bytes))?;
+        installed
+    }
+
+    /// Runs the scripts that the author allows, and leaves nothing of what the manager was shown.
+    ///
+    /// # Errors
+    /// A script failed.
+    pub fn finish(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
         self.run_scripts(need, generation, session)?;
         node_files::tidy(need.manifest, generation)
     }
@@ -178,7 +208,7 @@ fn demand_written(session: &mut Session<'_>) -> Result<()> {
 }
 
 /// Nothing is asked or told that is not about the installation, and dev dependencies are left out.
-const NPM: [&str; 11] = [
+pub(super) const NPM: [&str; 11] = [
     "--ignore-scripts",
     "--omit=dev",
     "--include=prod",
@@ -205,7 +235,7 @@ const YARN: [&str; 6] =
 
 /// A job in which nothing of the surroundings is taken for the plugin's. Registries, credentials, proxies and
 /// certificates stay as the user set them.
-fn command(words: &[OsString], need: &Need<'_>, generation: &Generation) -> Job {
+pub(super) fn command(words: &[OsString], need: &Need<'_>, generation: &Generation) -> Job {
     let (program, args) = words.split_first().map_or((OsString::new(), &[][..]), |(first, rest)| (first.clone(), rest));
     let redirecting = redirecting();
     let job = Job::new(PathBuf::from(program)).args(args).directory(&generation.prefix());

@@ -70,6 +70,15 @@ pub fn hand_over(need: &Need<'_>, generation: &Generation) -> Result<()> {
     DIRECTORIES.iter().try_for_each(|name| copy_directory(&own.join(name), &prefix.join(name)))
 }
 
+/// Writes another lock in the place of the one that was read, or where there is none.
+///
+/// # Errors
+/// The data directory cannot be written.
+pub fn hand_over_lock(need: &Need<'_>, generation: &Generation, lock: &[u8]) -> Result<()> {
+    let name = need.manifest.sources().first().map_or(LOCK, |source| file_name(&source.label));
+    fs::write(&generation.prefix().join(name), lock)
+}
+
 fn own_directory(root: &Path, manifest: &Manifest) -> PathBuf {
     let label = Path::new(&manifest.label);
     root.join(label.parent().unwrap_or(Path::new("")))

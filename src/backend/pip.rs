@@ -10,7 +10,7 @@ use crate::fs;
 use crate::gc::unfinished_tool;
 use crate::generation::{Generation, SCRIPTS};
 use crate::interpreter::{self, FOREIGN};
-use crate::process::Job;
+use crate::process::{Job, NO_FILE};
 use crate::runtime::Runtime;
 use crate::version::{Specifiers, Version};
 use std::path::{Path, PathBuf};
@@ -133,6 +133,29 @@ impl Pip {
         let job = self.install_for(generation)?.args(hashes);
         let job = job.args(newer.flat_map(|moment| ["--uploaded-prior-to", moment]));
         step(&files.iter().fold(job, |job, file| job.arg("-r").arg(file)), generation, session)
+    }
+
+    /// The job that installs what the plugin carries: these packages out of this directory, and from nowhere else.
+    ///
+    /// # Errors
+    /// What it needs cannot be written.
+    pub fn install_bundle(&self, generation: &Generation, list: &Path, packages: &Path) -> Result<Job> {
+        // Nothing that the user has set of other places and of times: it is for packages that nobody has chosen yet.
+        let job = self.install_for(generation)?.set("PIP_CONFIG_FILE", NO_FILE);
+        let job = job.unset(["PIP_FIND_LINKS", "PIP_UPLOADED_PRIOR_TO", "PIP_CONSTRAINT", "PIP_NO_BINARY"]);
+        let job = job.args(["--no-index", "--no-deps", "--require-hashes", "--find-links"]);
+        Ok(job.arg(handover::file_url(packages)).arg("-r").arg(list))
+    }
+
+    /// `pip download`, which asks nobody and looks at no environment.
+    ///
+    /// # Errors
+    /// What it needs cannot be written.
+    #[cfg(feature = "author")]
+    pub fn download(&self, generation: &Generation) -> Result<Job> {
+        let job = isolated(&self.python, generation).args(["-m", "pip", "download", "--progress-bar", "off"]);
+        let job = job.set("PIP_NO_INPUT", "1").set("PIP_DISABLE_PIP_VERSION_CHECK", "1").set("NO_COLOR", "1");
+        own_settings(job, generation)
     }
 
     /// `pip install` for the environment of `generation`.

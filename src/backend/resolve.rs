@@ -27,10 +27,7 @@ pub fn resolve(
     known: Option<&[u8]>,
 ) -> Result<String> {
     make_scratch(generation)?;
-    let uv = match tool::find("uv", need.interpreter.path.parent()) {
-        Ok(program) => Uv::at(program),
-        Err(reason) => fetched(need, generation, session, reason)?,
-    };
+    let uv = uv_for(need, generation, session)?;
     let by_uv = need.manifest.ruling_project().is_some_and(Pyproject::is_for_uv_alone);
     let is_script = need.manifest.format == Format::Script;
     let (job, lock) = match is_script || by_uv {
@@ -42,6 +39,14 @@ pub fn resolve(
     Ok(if is_script || by_uv { text } else { options(need.manifest) + &relocated(need, &text) })
 }
 
+/// The uv that is there, or one that pip fetches.
+pub(super) fn uv_for(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Uv> {
+    match tool::find("uv", need.interpreter.path.parent()) {
+        Ok(program) => Ok(Uv::at(program)),
+        Err(reason) => fetched(need, generation, session, reason),
+    }
+}
+
 fn fetched(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>, reason: String) -> Result<Uv> {
     let pip = Pip::find(need).map_err(|other| {
         let error = Error::new(Kind::NoInstaller, format!("find a uv that locks `{}`", need.manifest.label));
@@ -51,7 +56,12 @@ fn fetched(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>, 
 }
 
 /// A requirements file that pip reads as well, and that names nobody's index.
-fn compile(uv: &Uv, need: &Need<'_>, generation: &Generation, known: Option<&[u8]>) -> Result<(Job, PathBuf)> {
+pub(super) fn compile(
+    uv: &Uv,
+    need: &Need<'_>,
+    generation: &Generation,
+    known: Option<&[u8]>,
+) -> Result<(Job, PathBuf)> {
     let lock = generation.scratch().join("resolved.txt");
     if let Some(known) = known {
         fs::write(&lock, versions(known).as_bytes())?;
@@ -69,7 +79,12 @@ fn compile(uv: &Uv, need: &Need<'_>, generation: &Generation, known: Option<&[u8
 }
 
 /// uv's own lock, made of a copy: what is wrong with it is found before it is in the plugin.
-fn own_lock(uv: &Uv, need: &Need<'_>, generation: &Generation, known: Option<&[u8]>) -> Result<(Job, PathBuf)> {
+pub(super) fn own_lock(
+    uv: &Uv,
+    need: &Need<'_>,
+    generation: &Generation,
+    known: Option<&[u8]>,
+) -> Result<(Job, PathBuf)> {
     let script = need.manifest.format == Format::Script;
     if need.manifest.project().is_some_and(Pyproject::needs_its_place) {
         let error = Error::new(Kind::ManifestInvalid, format!("lock `{}`", need.manifest.label));

@@ -82,6 +82,17 @@ impl Uv {
         }
     }
 
+    /// The job that installs what the plugin carries: these packages out of this directory, and from nowhere else. What
+    /// the user says of other places and of times is for packages that nobody has chosen yet.
+    pub fn install_bundle(&self, generation: &Generation, list: &Path, packages: &Path) -> Job {
+        let job = isolated(&self.program, generation).set("NO_COLOR", "1");
+        let job = job.unset(["UV_FIND_LINKS", "UV_EXCLUDE_NEWER", "UV_CONFIG_FILE", "UV_CONSTRAINT", "UV_OVERRIDE"]);
+        let job =
+            job.args(["pip", "install", "--no-config", "--offline", "--no-index", "--no-deps", "--require-hashes"]);
+        let job = job.arg("--python").arg(generation.python()).arg("--find-links").arg(packages);
+        job.arg("-r").arg(list)
+    }
+
     fn install_files(&self, job: Job, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         // pip lets the index in a file win over the one in the environment; so does this.
         let job = if handover::names_index(need.manifest) { job.unset(["UV_DEFAULT_INDEX"]) } else { job };

@@ -42,8 +42,8 @@ const PROGRAMS: &str = "bin";
 ///
 /// # Errors
 /// There is no plugin, or none that can be understood; or nothing was written, since nobody agreed.
-pub fn init(wish: &Wish) -> Result<()> {
-    let root = root(&wish.directory)?;
+pub fn init(directory: &Path, wish: &Wish) -> Result<()> {
+    let root = root(directory)?;
     refuse_copy(&root)?;
     if wish.undo { undo(wish, &root) } else { wire(wish, &root) }
 }

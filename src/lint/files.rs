@@ -4,7 +4,7 @@ use super::Spot;
 use super::subject::Subject;
 use crate::error::Error;
 use crate::fs;
-use crate::script_manifest::split;
+use crate::project::split;
 
 /// Parts of hosts that few can reach: private networks, and services that hold an organisation's own packages.
 const PRIVATE: [&str; 18] = [

@@ -6,6 +6,7 @@ use super::subject::{Subject, is_our_hook};
 use super::variables::DATA;
 use crate::hooks::Hook;
 use crate::install_line::{Guard, Install, Tool};
+use crate::output::in_words;
 use crate::requirement_line::Line;
 
 const FIX: &str =
@@ -138,7 +139,7 @@ pub fn hook_timeout(subject: &Subject) -> Vec<Spot> {
     for hook in &subject.hooks {
         let seconds = hook.timeout.as_deref().and_then(|timeout| timeout.parse::<u64>().ok());
         found.extend(seconds.filter(|&seconds| seconds > LONGEST).map(|seconds| {
-            let why = format!("`timeout` is in seconds: {seconds} are {} hours", seconds / 3600);
+            let why = format!("`timeout` is in seconds, and this is {}", in_words(seconds));
             Spot::new((&hook.file, hook.line), why, format!("write `{}`", (seconds / 1000).max(1)))
         }));
     }
@@ -152,11 +153,12 @@ pub fn hook_stdout(subject: &Subject) -> Vec<Spot> {
         .hook_steps()
         .filter(|(hook, _)| ["SessionStart", "UserPromptSubmit", "Setup"].contains(&hook.event.as_str()));
     for (hook, step) in told {
-        let is_loud = |install: &&Install| !install.is_silent && !is_quiet(install.tool);
-        found.extend(step.installs.iter().find(is_loud).map(|install| {
+        let loud = step.installs.iter().find(|install| !install.is_silent && !is_quiet(install.tool));
+        let line = loud.map(|install| install.line).or(step.told);
+        found.extend(line.map(|line| {
             let why =
                 format!("what it says on standard output is added to the model's context by the {} hook", hook.event);
-            Spot::new(step.place_of(install), why, "redirect it: `>&2`, or `>/dev/null`")
+            Spot::new(step.place(line), why, "redirect it: `>&2`, or `>/dev/null`")
         }));
     }
     found

@@ -4,8 +4,8 @@ use super::subject::Subject;
 use super::variables::plain;
 use crate::fs;
 use crate::project::join;
+use crate::project::split;
 use crate::requirement_line::normalised_name;
-use crate::script_manifest::split;
 use std::collections::BTreeSet;
 
 /// The most files of the plugin that are followed.
@@ -66,6 +66,11 @@ fn is_of(package: &str, module: &str) -> bool {
     let alias = ALIASES.iter().find(|(module, _)| *module == first).map(|(_, package)| *package);
     let package = normalised_name(package);
     package == normalised_name(&first) || alias == Some(package.as_str())
+}
+
+/// Whether the plugin has a module of this name.
+pub fn lies_in(subject: &Subject, module: &str) -> bool {
+    local(subject, "", "", module).is_some()
 }
 
 /// The file of a module that lies in the plugin, beside the script or beside the file that imports it.

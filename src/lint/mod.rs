@@ -72,6 +72,14 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
+/// The names of the rules that find something in the plugin in a directory, as often as they do.
+///
+/// # Errors
+/// The plugin or its configuration cannot be read.
+pub fn rules_found(directory: &Path) -> Result<Vec<&'static str>> {
+    Ok(findings(directory)?.into_iter().map(|finding| finding.rule.name).collect())
+}
+
 /// What all rules find, by file and line, but for those that the author does not want to hear of.
 fn findings(directory: &Path) -> Result<Vec<Finding>> {
     let ignored = ignored::read(directory)?;

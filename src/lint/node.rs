@@ -10,10 +10,10 @@ use crate::environments::Environment;
 use crate::manifest::{Format, Manifest};
 use crate::old_form::Way;
 use crate::project::join;
+use crate::project::split;
 use crate::provenance;
 use crate::requirement_line::{Named, normalised_name};
 use crate::runtime::Runtime;
-use crate::script_manifest::split;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

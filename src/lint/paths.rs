@@ -165,22 +165,28 @@ fn started(entry: &Entry) -> Vec<String> {
 }
 
 pub fn relative_path(subject: &Subject) -> Vec<Spot> {
-    let mut found = Vec::new();
+    let mut named = Vec::new();
     for entry in &subject.entries {
-        let is_relative =
-            |path: &String| !path.starts_with(['/', '$', '~', '%']) && path.as_bytes().get(1) != Some(&b':');
-        for path in started(entry).iter().filter(|path| is_relative(path)) {
-            let Some(plain) = plain(&path.replace('\\', "/")) else { continue };
-            if fs::is_taken(&subject.root.join(&plain))
-                || path.starts_with("./")
-                || path.contains('/') && entry.cwd.is_some()
-            {
-                let why = format!("the host starts servers in the session's directory, where there is no `{path}`");
-                found.push(Spot::new(entry.place_of(path), why, format!("write `{ROOT}/{plain}`")));
-            }
-        }
+        named.extend(started(entry).into_iter().map(|path| (entry.place_of(&path), entry.cwd.is_some(), path)));
     }
-    found
+    for hook in &subject.hooks {
+        let scripts = hook.commands().into_iter().filter_map(|command| of_command(&command).script);
+        named.extend(scripts.map(|path| ((hook.file.as_str(), hook.line), false, path)));
+    }
+    let relative = named.into_iter().filter(|(.., path)| is_relative(path));
+    relative.filter_map(|(place, is_meant, path)| from_session(subject, place, is_meant, &path)).collect()
+}
+
+fn is_relative(path: &str) -> bool {
+    !path.starts_with(['/', '$', '~', '%']) && path.as_bytes().get(1) != Some(&b':')
+}
+
+/// A path that is seen from the session's directory, and is meant to be one of the plugin's.
+fn from_session(subject: &Subject, place: (&str, usize), is_meant: bool, path: &str) -> Option<Spot> {
+    let plain = plain(&path.replace('\\', "/"))?;
+    let is_here = fs::is_taken(&subject.root.join(&plain));
+    let why = format!("the host starts it in the session's directory, where there is no `{path}`");
+    (is_here || is_meant && path.contains('/')).then(|| Spot::new(place, why, format!("write `{ROOT}/{plain}`")))
 }
 
 /// Files of the plugin that servers and hooks start, each with its place, and whether it is the program itself.
@@ -234,7 +240,7 @@ pub fn not_executable(subject: &Subject) -> Vec<Spot> {
     let programs = programs.filter_map(|(path, place, _)| Some((plain(&path)?, place)));
     let closed = programs.filter(|(path, _)| {
         let path = subject.root.join(path);
-        cfg!(unix) && fs::is_file(&path) && !fs::is_executable(&path) && !is_windows(&path)
+        fs::is_file(&path) && !fs::is_executable(&path) && !is_windows(&path)
     });
     closed
         .map(|(path, place)| {

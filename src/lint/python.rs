@@ -5,6 +5,7 @@ use super::imports;
 use super::subject::Subject;
 use crate::environments::Environment;
 use crate::manifest::{Format, Manifest};
+use crate::package_name::Package;
 use crate::pyproject::Pyproject;
 use crate::requirement_line::{Line, Named};
 use crate::requirements::Item;
@@ -24,7 +25,9 @@ fn open(manifest: &Manifest) -> Vec<Item> {
     match manifest.format {
         Format::Requirements => manifest.facts().unpinned,
         Format::Pyproject | Format::Script => manifest.items().into_iter().filter(is_open).collect(),
-        Format::Package => manifest.items(),
+        Format::Package => {
+            manifest.items().into_iter().filter(|item| Package::of_npm(&item.text).exact().is_none()).collect()
+        }
         _ => Vec::new(),
     }
 }

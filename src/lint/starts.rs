@@ -8,7 +8,7 @@ use super::variables::{DATA, ROOT};
 use crate::environments::Environment;
 use crate::install_line::{Guard, Tool};
 use crate::manifest::{Format, Manifest};
-use crate::old_form::Way;
+use crate::old_form::{Start, Way};
 use crate::package_name::Package;
 use crate::requirement_line::Named;
 use crate::runtime::Runtime;
@@ -16,6 +16,9 @@ use crate::runtime::Runtime;
 /// What is to be written instead of most of it.
 const RUN: &str =
     "start it by `plugdeps run -- …`, which installs once and answers meanwhile (`plugdeps init` writes it)";
+
+/// Modules of Python itself that serve something.
+const OF_PYTHON: [&str; 2] = ["http.server", "pydoc"];
 
 /// Packages that a manifest asks for, by name.
 fn packages(manifest: &Manifest) -> Vec<String> {
@@ -41,6 +44,9 @@ fn lacking(subject: &Subject, entry: &Entry) -> Option<Spot> {
             format!("nothing makes the environment `{environment}` that the server `{}` is started in", entry.name);
         return (!is_there).then(|| Spot::new(entry.place(), why, RUN));
     }
+    if let Some(spot) = foreign_module(subject, entry).filter(|_| !has_steps) {
+        return Some(spot);
+    }
     let environment = subject.environment_of(entry).filter(|_| !has_steps)?;
     let manifest = environment.manifest.as_ref().ok()?;
     if is_installed(subject, entry, environment, manifest) {
@@ -56,6 +62,20 @@ fn lacking(subject: &Subject, entry: &Entry) -> Option<Spot> {
         import.package, import.file, import.line, entry.name
     );
     Some(Spot::new(entry.place(), why, RUN))
+}
+
+/// A module that Python looks for in the session's directory and among the user's own packages, and nowhere else.
+fn foreign_module(subject: &Subject, entry: &Entry) -> Option<Spot> {
+    let module = entry.start.module.as_deref().filter(|_| entry.start.way == Way::Python)?;
+    let is_led = ["PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"].iter().any(|name| entry.variable(name).is_some());
+    let is_led = is_led || entry.start.variables.iter().any(|(name, _)| name == "PYTHONPATH");
+    let is_there = entry.start.directory.is_some() || OF_PYTHON.contains(&module);
+    let is_own = imports::lies_in(subject, module);
+    let why = match is_own {
+        true => format!("`-m {module}` is looked for in the session's directory, and not in the plugin's"),
+        false => format!("`-m {module}` is no module of the plugin, and nothing installs it"),
+    };
+    (!is_led && !is_there).then(|| Spot::new(entry.place_of(module), why, RUN))
 }
 
 /// Whether the host installs it, or the packages are among the files, or the program fetches them by itself.
@@ -111,19 +131,41 @@ fn uv_why(entry: &Entry) -> String {
     )
 }
 
-pub fn unpinned_start(subject: &Subject) -> Vec<Spot> {
-    let open = fetched(subject).filter_map(|entry| {
-        let mut named = entry.start.packages.iter().filter(|package| !package.is_directory());
-        Some((entry, named.find(|package| package.exact().is_none() && !has_revision(package))?))
+/// Every start from an index: of a server itself, or in a script that it is.
+fn fetched(subject: &Subject) -> Vec<(&Entry, &Start, (&str, usize))> {
+    let own = subject.entries.iter().filter(|entry| entry.start.is_fetched());
+    let own = own.map(|entry| {
+        let text = entry.start.packages.first().map_or("", |package| package.text.as_str());
+        (entry, &entry.start, entry.place_of(text))
     });
-    open.map(|(entry, package)| {
-        let why = format!(
-            "the server `{}` is whatever `{}` is at the moment, for all users at once",
-            entry.name, package.text
-        );
-        Spot::new(entry.place_of(&package.text), why, "name one version, or ship it as a dependency with a lock")
-    })
-    .collect()
+    let inner = subject.fetches.iter();
+    let inner = inner.map(|fetch| (&subject.entries[fetch.server], &fetch.start, (fetch.file.as_str(), fetch.line)));
+    own.chain(inner).collect()
+}
+
+/// The package of a start that may be another one tomorrow.
+fn open(start: &Start) -> Option<&Package> {
+    let mut named = start.packages.iter().filter(|package| !package.is_directory());
+    named.find(|package| package.exact().is_none() && !has_revision(package))
+}
+
+pub fn unpinned_start(subject: &Subject) -> Vec<Spot> {
+    let starts = fetched(subject).into_iter().filter_map(|(entry, start, place)| Some((entry, open(start)?, place)));
+    starts
+        .map(|(entry, package, place)| {
+            let why = format!(
+                "the server `{}` is whatever `{}` is at the moment, for all users at once",
+                entry.name,
+                shown(package)
+            );
+            Spot::new(place, why, "name one version, or ship it as a dependency with a lock")
+        })
+        .collect()
+}
+
+/// As it is written, but for what a script makes of it.
+fn shown(package: &Package) -> &str {
+    if package.text.contains("$(") { &package.name } else { &package.text }
 }
 
 /// A commit or tag of a repository.
@@ -132,24 +174,16 @@ fn has_revision(package: &Package) -> bool {
 }
 
 pub fn fetched_at_start(subject: &Subject) -> Vec<Spot> {
-    let is_pinned = |entry: &&Entry| {
-        let named = entry.start.packages.iter().filter(|package| !package.is_directory());
-        named.into_iter().all(|package| package.exact().is_some() || has_revision(package))
-    };
-    fetched(subject)
-        .filter(is_pinned)
-        .map(|entry| {
+    let pinned = fetched(subject).into_iter().filter(|(_, start, _)| open(start).is_none());
+    pinned
+        .map(|(entry, start, place)| {
             let why = format!(
                 "the server `{}` is fetched at its first start, while the host waits 30 s, and needs `{}`",
-                entry.name, entry.start.program
+                entry.name, start.program
             );
-            Spot::new(entry.place(), why, "ship it as a dependency with a lock, and start it by `plugdeps run -- …`")
+            Spot::new(place, why, "ship it as a dependency with a lock, and start it by `plugdeps run -- …`")
         })
         .collect()
-}
-
-fn fetched(subject: &Subject) -> impl Iterator<Item = &Entry> {
-    subject.entries.iter().filter(|entry| entry.start.is_fetched())
 }
 
 pub fn loader_from_session(subject: &Subject) -> Vec<Spot> {

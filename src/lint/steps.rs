@@ -7,7 +7,7 @@ use super::variables::{in_plugin, plain};
 use crate::fs;
 use crate::hooks::Hook;
 use crate::install_line::{self, Guard, Install, Installing};
-use crate::old_form::{self, Way};
+use crate::old_form::{self, Start, Way};
 use crate::shell_line::{Command, commands, commands_of, joined};
 use serde_json::Value;
 use std::path::Path;
@@ -28,6 +28,25 @@ pub struct Step {
     /// The line of a hook or a server; in a script each installation has its own.
     line: Option<usize>,
     pub installs: Vec<Install>,
+    /// The line on which it tells standard output of that.
+    pub told: Option<usize>,
+}
+
+/// A program that a script of a server starts, from an index.
+#[derive(Debug)]
+pub struct Fetch {
+    /// The server, by its place in the list.
+    pub server: usize,
+    pub file: String,
+    pub line: usize,
+    pub start: Start,
+}
+
+/// What hooks and servers do when they are started.
+#[derive(Default)]
+pub struct Walked {
+    pub steps: Vec<Step>,
+    pub fetches: Vec<Fetch>,
 }
 
 /// The largest script that is looked at.
@@ -37,7 +56,12 @@ const DEEPEST: usize = 3;
 
 impl Step {
     pub fn place_of(&self, install: &Install) -> (&str, usize) {
-        (&self.file, self.line.unwrap_or(install.line))
+        self.place(install.line)
+    }
+
+    /// The place of a line of its text.
+    pub fn place(&self, line: usize) -> (&str, usize) {
+        (&self.file, self.line.unwrap_or(line))
     }
 
     /// The installation that the others are for: the first that brings more than an empty environment and its installer.
@@ -52,8 +76,8 @@ impl Step {
 }
 
 /// Every step of every hook and server.
-pub fn all(root: &Path, hooks: &[Hook], entries: &[Entry]) -> Vec<Step> {
-    let mut walk = Walk { root, found: Vec::new() };
+pub fn all(root: &Path, hooks: &[Hook], entries: &[Entry]) -> Walked {
+    let mut walk = Walk { root, found: Vec::new(), fetches: Vec::new() };
     for (at, hook) in hooks.iter().enumerate() {
         walk.commands(Origin::Hook(at), &hook.file, Some(hook.line), &hook.commands(), 0);
     }
@@ -61,26 +85,26 @@ pub fn all(root: &Path, hooks: &[Hook], entries: &[Entry]) -> Vec<Step> {
         let (file, line) = entry.place();
         walk.commands(Origin::Server(at), file, Some(line), &commands_of(&entry.plain_words()), 0);
     }
-    walk.found
+    Walked { steps: walk.found, fetches: walk.fetches }
 }
 
 struct Walk<'a> {
     root: &'a Path,
     found: Vec<Step>,
+    fetches: Vec<Fetch>,
 }
 
 impl Walk<'_> {
     fn commands(&mut self, origin: Origin, file: &str, line: Option<usize>, commands: &[Command], depth: usize) {
-        let installing = install_line::read(commands);
-        self.add(origin, file, line, installing);
+        self.add(origin, file, line, install_line::read(commands), told(commands));
         if depth < DEEPEST {
             commands.iter().for_each(|command| self.follow(origin, command, depth + 1));
         }
     }
 
-    fn add(&mut self, origin: Origin, file: &str, line: Option<usize>, installing: Installing) {
+    fn add(&mut self, origin: Origin, file: &str, line: Option<usize>, installing: Installing, told: Option<usize>) {
         if !installing.installs.is_empty() {
-            self.found.push(Step { origin, file: file.to_owned(), line, installs: installing.installs });
+            self.found.push(Step { origin, file: file.to_owned(), line, installs: installing.installs, told });
         }
     }
 
@@ -96,15 +120,31 @@ impl Walk<'_> {
             return;
         }
         match start.way {
-            Way::Python | Way::Node | Way::Environment => self.add(origin, &label, None, scripts::of_calls(&text)),
+            Way::Python | Way::Node | Way::Environment => {
+                self.add(origin, &label, None, scripts::of_calls(&text), None);
+            }
             _ if is_shell(&text) => {
                 let mut inner = scripts::of_shell(&text);
                 inner.iter_mut().for_each(|one| one.is_silent |= command.is_silent);
+                self.fetch(origin, &label, &inner);
                 // What it is given may be the command itself: `exec "$@"`.
                 self.commands(origin, &label, None, &inner, depth);
                 self.handed_on(origin, command, depth);
             }
             _ => {}
+        }
+    }
+
+    /// What the script of a server starts from an index.
+    fn fetch(&mut self, origin: Origin, label: &str, commands: &[Command]) {
+        let Origin::Server(server) = origin else { return };
+        for command in commands {
+            let start = old_form::of_command(command);
+            // Without being told so, `npx` takes what the plugin has installed.
+            let asks = command.words.iter().any(|word| ["-y", "--yes", "dlx"].contains(&word.as_str()));
+            if start.is_fetched() && (asks || start.way == Way::Uvx) {
+                self.fetches.push(Fetch { server, file: label.to_owned(), line: command.line, start });
+            }
         }
     }
 
@@ -136,6 +176,16 @@ impl Walk<'_> {
         let bytes = fs::read_optional(&self.root.join(label)).ok().flatten().filter(|bytes| bytes.len() <= LARGEST)?;
         String::from_utf8(bytes).ok()
     }
+}
+
+/// The line on which commands tell standard output that they install.
+fn told(commands: &[Command]) -> Option<usize> {
+    let speaks = |command: &&Command| ["echo", "printf"].contains(&command.program()) && !command.is_silent;
+    let is_of_it = |command: &&Command| {
+        let text = command.words[1..].join(" ").to_lowercase();
+        !text.starts_with('{') && ["install", "dependenc"].iter().any(|word| text.contains(word))
+    };
+    commands.iter().filter(speaks).find(is_of_it).map(|command| command.line)
 }
 
 /// The line on which something stands for the first time.

@@ -2,7 +2,7 @@
 
 use super::entries::{self, Entry};
 use super::shipped::Shipped;
-use super::steps::{self, Origin, Step};
+use super::steps::{self, Fetch, Origin, Step, Walked};
 use super::variables::{ROOT, in_plugin};
 use crate::environments::Environment;
 use crate::error::{Error, Result};
@@ -21,6 +21,8 @@ pub struct Subject {
     pub entries: Vec<Entry>,
     pub hooks: Vec<Hook>,
     pub steps: Vec<Step>,
+    /// What the scripts of servers start from an index.
+    pub fetches: Vec<Fetch>,
     pub shipped: Shipped,
     /// Files of the host's that cannot be read.
     pub broken: Vec<(String, Error)>,
@@ -48,13 +50,15 @@ impl Subject {
         let mut broken = named.broken;
         let hooks = hooks::all(&root).unwrap_or_else(|error| {
             let known = broken.iter().any(|(_, known)| known.message == error.message);
-            broken.extend((!known).then(|| (hooks::FILE.to_owned(), error)));
+            // `plugin.json` may name what is no file.
+            let label = if fs::is_file(&root.join(hooks::FILE)) { hooks::FILE } else { hooks::DESCRIPTION };
+            broken.extend((!known).then(|| (label.to_owned(), error)));
             Vec::new()
         });
-        let steps = steps::all(&root, &hooks, &named.entries);
+        let Walked { steps, fetches } = steps::all(&root, &hooks, &named.entries);
         let settings = settings(&root);
         let shipped = Shipped::of(&root);
-        Ok(Self { plugin, entries: named.entries, hooks, steps, shipped, broken, settings, root })
+        Ok(Self { plugin, entries: named.entries, hooks, steps, fetches, shipped, broken, settings, root })
     }
 
     /// Whether a file or directory of the plugin reaches its users.

@@ -51,7 +51,8 @@ fn files(text: &str) -> Files {
 fn plugin(files: &Files) -> TempDir {
     let root = tempfile::tempdir().unwrap();
     let own = (".claude-plugin/plugin.json".to_owned(), "{ \"name\": \"p\" }".to_owned());
-    for (name, text) in files.iter().chain([&own]) {
+    let is_given = files.iter().any(|(name, _)| *name == own.0);
+    for (name, text) in files.iter().chain((!is_given).then_some(&own)) {
         let path = root.path().join(name);
         crate::fs::create_directory(path.parent().unwrap()).unwrap();
         crate::fs::write(&path, text.as_bytes()).unwrap();
@@ -63,8 +64,8 @@ fn plugin(files: &Files) -> TempDir {
 fn found(files: &Files) -> BTreeMap<&'static str, usize> {
     let root = plugin(files);
     let mut count = BTreeMap::new();
-    for finding in findings(root.path()).unwrap() {
-        *count.entry(finding.rule.name).or_default() += 1;
+    for rule in rules_found(root.path()).unwrap() {
+        *count.entry(rule).or_default() += 1;
     }
     count
 }
@@ -86,4 +87,136 @@ fn each_rule_finds_something_in_its_bad_example_and_nothing_in_its_good_one() {
         assert_eq!(found(&section.bad).get(name), Some(&1), "`{name}` in its bad example");
         assert_eq!(found(&section.good).get(name), None, "`{name}` in its good example");
     }
+}
+
+fn server(words: &[&str]) -> String {
+    let (command, args) = words.split_first().unwrap();
+    serde_json::json!({ "mcpServers": { "s": { "command": command, "args": args } } }).to_string()
+}
+
+fn hook(line: &str) -> String {
+    let hook = serde_json::json!({ "type": "command", "command": line, "timeout": 600 });
+    serde_json::json!({ "hooks": { "SessionStart": [{ "hooks": [hook] }] } }).to_string()
+}
+
+/// The rule finds so much in these files.
+#[track_caller]
+fn finds(rule: &str, count: usize, files: &[(&str, &str)]) {
+    let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    assert_eq!(found(&files).get(rule).copied().unwrap_or(0), count, "`{rule}` in {files:#?}");
+}
+
+const ROOT: &str = "${CLAUDE_PLUGIN_ROOT}";
+
+#[test]
+fn of_two_servers_of_one_name_that_of_the_description_is_looked_at() {
+    let (relative, absolute) = (server(&["node", "./s.js"]), server(&["node", "${CLAUDE_PLUGIN_ROOT}/s.js"]));
+    finds("relative-path", 1, &[(".mcp.json", &relative), ("s.js", "")]);
+    finds("relative-path", 0, &[(".mcp.json", &relative)]);
+    let description = (".claude-plugin/plugin.json", absolute.as_str());
+    finds("relative-path", 0, &[(".mcp.json", &relative), ("s.js", ""), description]);
+}
+
+#[test]
+fn hooks_are_seen_from_the_session_as_well() {
+    finds("relative-path", 1, &[("hooks/hooks.json", &hook("hooks/setup.sh")), ("hooks/setup.sh", "")]);
+    let line = format!("cd \"{ROOT}\" && sh hooks/setup.sh");
+    finds("relative-path", 0, &[("hooks/hooks.json", &hook(&line)), ("hooks/setup.sh", "")]);
+}
+
+#[test]
+fn scripts_are_followed_wherever_they_are_started_from() {
+    let wrapper = server(&["bash", "${CLAUDE_PLUGIN_ROOT}/w.sh", "node", "${CLAUDE_PLUGIN_ROOT}/w.mjs"]);
+    finds("unpinned-start", 1, &[(".mcp.json", &wrapper), ("w.sh", "exec npx -y some-server@latest \"$@\"")]);
+    finds("unpinned-start", 0, &[(".mcp.json", &wrapper), ("w.sh", "npx tsc\nexec node dist/s.js")]);
+    finds("installs-at-start", 1, &[(".mcp.json", &wrapper), ("w.sh", "exec \"$@\""), ("w.mjs", "execSync('npm ci')")]);
+    let inner = "ROOT=\"$(cd \"$(dirname \"$0\")\" && pwd)\"\ncd \"$ROOT\"\nnpm ci --silent";
+    let files = [
+        (".mcp.json", wrapper.as_str()),
+        ("w.sh", ". \"$CLAUDE_PLUGIN_ROOT/x\"\nbash \"$CLAUDE_PLUGIN_ROOT/x.sh\""),
+        ("x.sh", inner),
+    ];
+    finds("installs-at-start", 1, &files);
+    finds("writes-into-plugin", 1, &files);
+    let start = server(&["bun", "run", "--cwd", ROOT, "--silent", "start"]);
+    let package = "{ \"scripts\": {\n \"start\": \"bun install --no-summary && bun server.ts\" } }";
+    finds("installs-at-start", 1, &[(".mcp.json", &start), ("package.json", package)]);
+}
+
+#[test]
+fn an_installer_is_noisy_unless_it_is_told_not_to_be() {
+    let told = |line: &str, count| finds("hook-stdout", count, &[("hooks/hooks.json", &hook(line))]);
+    told("npm ci --prefix \"${CLAUDE_PLUGIN_DATA}\"", 1);
+    told("npm ci --silent --prefix \"${CLAUDE_PLUGIN_DATA}\"", 0);
+    told("uv sync --project \"${CLAUDE_PLUGIN_ROOT}\"", 0);
+    told("echo 'installing dependencies...'; npm ci --silent --prefix \"${CLAUDE_PLUGIN_DATA}\"", 1);
+    told("echo 'installing dependencies...' >&2; npm ci --silent --prefix \"${CLAUDE_PLUGIN_DATA}\"", 0);
+    told("echo 'how to install this is in the README'", 0);
+}
+
+#[test]
+fn a_module_is_somebodys() {
+    let files = |text: &str| serde_json::from_slice::<serde_json::Value>(text.as_bytes()).unwrap();
+    let mut alone = files(&server(&["python3", "-m", "some_server"]));
+    finds("nothing-installs", 1, &[(".mcp.json", &alone.to_string())]);
+    alone["mcpServers"]["s"]["env"] = serde_json::json!({ "PYTHONPATH": ROOT });
+    finds("nothing-installs", 0, &[(".mcp.json", &alone.to_string()), ("some_server.py", "import sys")]);
+    let hooked = hook("\"${CLAUDE_PLUGIN_DATA}/venv/bin/pip\" install -q some_server");
+    finds(
+        "nothing-installs",
+        0,
+        &[(".mcp.json", &server(&["python3", "-m", "some_server"])), ("hooks/hooks.json", &hooked)],
+    );
+}
+
+#[test]
+fn packages_for_node_are_the_hosts_where_it_installs_them() {
+    let (entry, script) = (server(&["node", "${CLAUDE_PLUGIN_ROOT}/a/s.mjs"]), "import { z } from \"zod\";");
+    let (package, lock) = ("{ \"dependencies\": { \"zod\": \"4.0.0\" } }", "{ \"packages\": {} }");
+    let above = [(".mcp.json", entry.as_str()), ("a/s.mjs", script), ("package.json", package)];
+    finds("nothing-installs", 1, &above);
+    finds("nothing-installs", 0, &[&above[..], &[("package-lock.json", lock)]].concat());
+    finds("nothing-installs", 1, &[&above[..], &[("pnpm-lock.yaml", "")]].concat());
+    let beside = [
+        (".mcp.json", entry.as_str()),
+        ("a/s.mjs", script),
+        ("a/package.json", package),
+        ("a/package-lock.json", lock),
+    ];
+    finds("nothing-installs", 1, &beside);
+}
+
+#[test]
+fn a_lock_of_uv_has_every_package_of_its_project() {
+    let entry = server(&["uv", "run", "--project", ROOT, "s"]);
+    let project =
+        "[project]\nname = \"s\"\nversion = \"1\"\ndependencies = [\n\"Some_Package>=1\",\n\"other; os_name=='nt'\"]\n";
+    let lock = |name: &str| format!("version = 1\n[[package]]\nname = \"{name}\"\nversion = \"1\"\n");
+    let files = |lock: &str| finds_in(&entry, project, lock);
+    assert_eq!(files(&lock("some-package")), None);
+    assert_eq!(files(&lock("else")), Some(1));
+}
+
+fn finds_in(entry: &str, project: &str, lock: &str) -> Option<usize> {
+    let files = [(".mcp.json", entry), ("pyproject.toml", project), ("uv.lock", lock)];
+    found(&files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+        .get("lock-outdated")
+        .copied()
+}
+
+#[test]
+fn what_the_plugin_asks_its_user_for_is_known() {
+    let entry = server(&["node", "-e", "0", "${user_config.token}"]);
+    finds("unexpanded", 1, &[(".mcp.json", &entry)]);
+    let description = "{ \"name\": \"p\", \"userConfig\": { \"token\": { \"type\": \"string\" } } }";
+    finds("unexpanded", 0, &[(".mcp.json", &entry), (".claude-plugin/plugin.json", description)]);
+}
+
+#[test]
+fn a_line_of_the_plugins_own_in_requirements_is_named() {
+    let entry = server(&["${CLAUDE_PLUGIN_ROOT}/plugdeps", "run", "--", "python", "-m", "s"]);
+    for line in ["-e .", ".", ".[all]"] {
+        finds("installs-itself", 1, &[(".mcp.json", &entry), ("requirements.txt", line)]);
+    }
+    finds("installs-itself", 0, &[(".mcp.json", &entry), ("requirements.txt", "./wheels/a-1-py3-none-any.whl")]);
 }

@@ -394,6 +394,7 @@ fn a_server_that_runs_in_an_environment_does_not_hold_the_lock() {
     let plugin = Plugin::needing("alpha\n", &packages);
     let server = plugin.command(["run", "sh", "-c", "echo up; exec sleep 60"]).spawn();
     wait_until("the server is up", PATIENCE, || server.stdout_so_far() == "up\n");
+    wait_until("the builder has ended", PATIENCE, || plugin.builders().is_empty());
     assert_eq!(row(&look(&plugin, 0), "lock"), "free");
     processes::signal(server.pid(), Signal::TERM);
     server.wait();

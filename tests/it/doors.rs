@@ -134,8 +134,9 @@ fn signals_reach_the_server_itself() {
     let plugin = ready(&packages);
     let sleeper = "import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))
-print('up', flush=True)
-try: time.sleep(60)
+try:
+    print('up', flush=True)
+    time.sleep(60)
 except KeyboardInterrupt: sys.exit(43)";
     for (signal, status) in [(Signal::TERM, 42), (Signal::INT, 43)] {
         let server = plugin.command(["run", "python", "-c", sleeper]).spawn();

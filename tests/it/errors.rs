@@ -282,6 +282,14 @@ fn a_change_that_nobody_agreed_to_is_not_agreed() {
 }
 
 #[test]
+fn what_hurts_users_is_lint_findings() {
+    let plugin = Plugin::new("x").file(".mcp.json", r#"{ "mcpServers": { "s": { "command": "./server.sh" } } }"#);
+    let said = plugin.command(["lint", plugin.root.to_str().unwrap()]).run();
+    let row = Kind::LintFindings.info();
+    said.exits(row.exit.into()).stderr_has(row.code).stderr_has("cause: 1 error");
+}
+
+#[test]
 fn every_kind_is_provoked_here() {
     let here = concat!(include_str!("errors.rs"), include_str!("back_off.rs"));
     for row in KINDS {

@@ -26,7 +26,7 @@ fn each_finding_has_its_rule_its_place_why_and_what_to_write() {
     let found = lint(&plugin, &[]);
     found.exits(18).stderr_has("error[lint-findings]: lint `.`\n  cause: 1 error, 1 warning\n");
     found.stdout_is(
-        ".mcp.json:3: error[relative-path]: the host starts servers in the session's directory, where there is no \
+        ".mcp.json:3: error[relative-path]: the host starts it in the session's directory, where there is no \
          `dist/s.js`\n  fix: write `${CLAUDE_PLUGIN_ROOT}/dist/s.js`\n\
          .mcp.json:3: warning[cwd-ignored]: the host ignores `cwd`: the server `s` is started in the session's directory\n  \
          fix: remove it, and name files from `${CLAUDE_PLUGIN_ROOT}` or `${CLAUDE_PLUGIN_DATA}`\n",
@@ -39,7 +39,7 @@ fn a_plugin_is_named_by_its_directory_and_files_are_seen_from_where_one_is() {
     let plugin = plugin();
     let cmd = plugin.bare_command(plugin.root.join("libexec/plugdeps"));
     let found = cmd.args(["lint", "root", "--format", "github"]).cwd(plugin.root.parent().unwrap()).run();
-    found.exits(18).stdout_has("::error file=root/.mcp.json,line=3,title=relative-path::the host starts servers in ");
+    found.exits(18).stdout_has("::error file=root/.mcp.json,line=3,title=relative-path::the host starts it in ");
     found.stdout_has("\n::warning file=root/.mcp.json,line=3,title=cwd-ignored::");
     let found = lint(&plugin, &["--json"]).exits(18).json();
     assert_eq!((&found["schema"], &found["errors"], &found["warnings"]), (&1.into(), &1.into(), &1.into()));

@@ -4,6 +4,7 @@
 
 mod back_off;
 mod backends;
+mod bundle;
 mod check;
 mod conformance;
 mod crash_points;
@@ -18,6 +19,7 @@ mod go_between;
 mod hostile;
 mod init;
 mod invariants;
+mod launcher;
 mod lint;
 mod manifests;
 mod model;
@@ -39,3 +41,4 @@ mod secrets;
 mod supply_chain;
 mod support;
 mod support_works;
+mod windows;

@@ -8,6 +8,8 @@ use crate::support::host::copy_tree;
 use crate::support::namespace::with_the_real_client;
 use crate::support::*;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -319,5 +321,39 @@ fn a_build_by_npm_of_20_seconds_serves_the_first_session_of_a_server_in_javascri
         assert!(session.elapsed() >= Duration::from_secs(20), "the build took only {:?}", session.elapsed());
         sleep(Duration::from_secs(SETTLING));
         assert_eq!(session.ask().answer, ALPHA);
+    });
+}
+
+/// A server that is a shell: it writes down what it was given, and ends.
+fn writes(told: &Path, words: &[&str]) -> serde_json::Value {
+    let line = format!("{{ pwd; printf '%s\\n' \"$TOKEN\" \"$CLAUDE_PLUGIN_ROOT\" \"$@\"; }} > '{}'", told.display());
+    let args = [&["-c", line.as_str(), "sh"], words].concat();
+    serde_json::json!({ "command": "sh", "args": args })
+}
+
+#[test]
+fn the_host_does_with_a_servers_line_what_lint_says_of_it() {
+    with_the_real_client(|| {
+        let plugin = Plugin::new("x").hosted();
+        let [told, first, second] = ["told", "first", "second"].map(|name| plugin.temp().join(name));
+        let words = ["${CLAUDE_PLUGIN_ROOT:-default}", "${UNSET_X}", "[${UNSET_X:-}]", "~", "$HOME", "${HOME}"];
+        let mut server = writes(&told, &words);
+        server["cwd"] = "${CLAUDE_PLUGIN_ROOT}".into();
+        server["env"] = serde_json::json!({ "TOKEN": "${UNSET_X}", "CLAUDE_PLUGIN_ROOT": "/elsewhere" });
+        let relative = serde_json::json!({ "command": "./start.sh" });
+        let named = |servers: serde_json::Value| serde_json::json!({ "name": "x", "mcpServers": servers }).to_string();
+        let start = format!("#!/bin/sh\n: > '{}'\n", first.display());
+        let plugin = plugin
+            .file(".mcp.json", &named(serde_json::json!({ "a": server, "b": relative, "c": writes(&first, &[]) })))
+            .file(".claude-plugin/plugin.json", &named(serde_json::json!({ "c": writes(&second, &[]) })))
+            .file("start.sh", &start);
+        fs::set_permissions(plugin.root.join("start.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        let api = Api::start();
+        Claude { plugin: &plugin, api: &api }.once("hello").exchanges();
+        let [project, home] = [&plugin.project, &plugin.home].map(|path| path.to_str().unwrap());
+        let expected = [project, "${UNSET_X}", "/elsewhere", "default", "${UNSET_X}", "[]", "~", "$HOME", home]
+            .map(|w| format!("{w}\n"));
+        assert_eq!(fs::read_to_string(&told).unwrap(), expected.concat());
+        assert!(second.is_file() && !first.exists());
     });
 }

@@ -33,6 +33,7 @@ pub mod strace;
 pub mod tools;
 pub mod tree;
 pub mod wheels;
+pub mod wine;
 pub mod world;
 
 pub use api::Api;
@@ -54,6 +55,7 @@ pub use state::{CLOCK, alpha_of, copy, is_whole, live_in, named, preload, privat
 pub use strace::strace;
 pub use tree::{Tree, assert_same};
 pub use wheels::{Wheel, broken_sdist, c_sdist, noisy_sdist, sdist};
+pub use wine::Machine;
 pub use world::{BOTH, Installer, World, alpha, ask, proven, value_of};
 
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! A namespace belongs to a process, so the test starts itself a second time in one.
 
 use super::claude::PrintRecords;
-use super::tools;
+use super::{Cmd, Plugin, tools};
 use std::any::type_name;
 use std::env;
 use std::io::{self, Write};
@@ -48,6 +48,21 @@ pub fn with_own_mounts<F: FnOnce()>(case: F) {
 /// to itself.
 pub fn skip(what: &str, why: &str) {
     io::stderr().write_all(format!("SKIPPED {what}: {why}\n").as_bytes()).unwrap();
+}
+
+/// The command in a namespace without any network, not even the loopback; says loudly if this machine makes none.
+pub fn without_network(plugin: &Plugin, command: Cmd) -> Option<Cmd> {
+    let Some(flags) = flags_of_unshare(["-n", "-rn"]) else {
+        skip("bundle", "`unshare -n` makes no network namespace here, nor does `unshare -rn`");
+        return None;
+    };
+    let own = command.into_command();
+    let cmd = plugin.bare_command(tools::on_path("unshare").unwrap()).arg(flags).arg(own.get_program());
+    let cmd = own.get_envs().fold(cmd, |cmd, (name, value)| match value {
+        Some(value) => cmd.env(name, value),
+        None => cmd.env_remove(name),
+    });
+    Some(own.get_args().fold(cmd, |cmd, arg| cmd.arg(arg)))
 }
 
 /// The first of these flags with which `unshare` makes a namespace here.
