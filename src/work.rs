@@ -149,11 +149,12 @@ impl<'a> Work<'a> {
     /// What was seen and is not used as it stands, in words.
     pub fn notes(&self) -> Vec<String> {
         let root = &self.plugin.place.root;
-        let remarks = backend::handover::remarks(root, self.manifest);
-        let stale = provenance::note(root, self.environment);
-        let node = node_manifest::notes(root, self.manifest);
-        let bundle = bundled::note(root, &self.environment.name, self.manifest);
-        self.manifest.notes.iter().cloned().chain(remarks).chain(node).chain(stale).chain(bundle).collect()
+        let mut notes = self.manifest.notes.clone();
+        notes.extend(backend::handover::remarks(root, self.manifest));
+        notes.extend(node_manifest::notes(root, self.manifest));
+        notes.extend(provenance::note(root, self.environment));
+        notes.extend(bundled::note(root, &self.environment.name, self.manifest));
+        notes
     }
 
     /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.
