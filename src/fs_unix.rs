@@ -101,7 +101,7 @@ pub(super) fn patiently<T>(mut action: impl FnMut() -> io::Result<T>) -> io::Res
 }
 
 /// Whether a program can be started in a directory of this name.
-pub fn is_habitable(_path: &Path) -> bool {
+pub fn is_habitable(_path: impl FnOnce() -> PathBuf) -> bool {
     true
 }
 

@@ -93,8 +93,8 @@ fn repeat<T>(pauses: &[u64], mut action: impl FnMut() -> io::Result<T>) -> io::R
 }
 
 /// Whether a program can be started in a directory of this name: where it is too long, the system refuses.
-pub fn is_habitable(path: &Path) -> bool {
-    path.to_string_lossy().encode_utf16().count() < LONGEST - 1
+pub fn is_habitable(path: impl FnOnce() -> PathBuf) -> bool {
+    path().to_string_lossy().encode_utf16().count() < LONGEST - 1
 }
 
 /// Gives a file its name, which may be another's until then.

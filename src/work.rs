@@ -170,8 +170,8 @@ impl<'a> Work<'a> {
         if place.data.to_str().is_none() {
             return unusable("its name is no Unicode text");
         }
-        let scratch = Generation::at(self.store.directory().join(format!("{PREFIX}xxxxxxxx"))).scratch();
-        if !fs::is_habitable(&scratch) {
+        let scratch = || Generation::at(self.store.directory().join(format!("{PREFIX}xxxxxxxx"))).scratch();
+        if !fs::is_habitable(scratch) {
             return unusable("its path is too long for programs to be started below it");
         }
         let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
