@@ -45,11 +45,7 @@ const PROGRAMS: &str = "bin";
 pub fn init(directory: &Path, wish: &Wish) -> Result<()> {
     let root = root(directory)?;
     refuse_copy(&root)?;
-    let place = record::place(&root)?;
-    if !wish.dry_run {
-        record::sweep(&root, &place)?;
-    }
-    if wish.undo { undo(wish, &root, &place) } else { wire(wish, &root, &place) }
+    if wish.undo { undo(wish, &root) } else { wire(wish, &root) }
 }
 
 /// The plugin's directory by its one true name: what is known of it is found by that.
@@ -62,7 +58,10 @@ fn root(directory: &Path) -> Result<PathBuf> {
     })
 }
 
-fn wire(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
+fn wire(wish: &Wish, root: &Path) -> Result<()> {
+    if !wish.dry_run {
+        record::sweep(root, &record::place(root)?)?;
+    }
     let mut draft = Draft::new(root);
     let known = programs::directory(session_start::look(&draft)?.program.as_deref());
     let directory = programs_directory(known, wish.programs.as_deref())?;
@@ -80,7 +79,7 @@ fn wire(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
         return Ok(());
     }
     if agreed(wish, &draft, "write this?")? {
-        record::keep(&draft, place)?;
+        record::keep(&draft, &record::place(root)?)?;
         draft.apply()?;
         output::note("written; `--undo` brings back what was there");
         plan.next.iter().for_each(|line| output::note(&format!("next: {line}")));
@@ -104,11 +103,15 @@ fn programs_directory(known: Option<String>, wished: Option<&str>) -> Result<Str
     }
 }
 
-fn undo(wish: &Wish, root: &Path, place: &Path) -> Result<()> {
-    let draft = record::undoing(root, place)?;
+fn undo(wish: &Wish, root: &Path) -> Result<()> {
+    let place = record::place(root)?;
+    if !wish.dry_run {
+        record::sweep(root, &place)?;
+    }
+    let draft = record::undoing(root, &place)?;
     if agreed(wish, &draft, "undo this?")? {
         draft.apply()?;
-        record::forget(root, place)?;
+        record::forget(root, &place)?;
         output::note("everything is as it was before");
     }
     Ok(())

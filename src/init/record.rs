@@ -140,6 +140,10 @@ pub fn undoing(root: &Path, place: &Path) -> Result<Draft> {
         let error = causes.iter().fold(failed(), |error, cause| error.because(cause));
         return Err(error.hint("change them back, or take what was there before by hand; nothing was undone"));
     }
+    let kept = record.files.iter().filter_map(|file| Some((&file.path, place.join(file.before.as_ref()?))));
+    if let Some((path, copy)) = kept.into_iter().find(|(_, copy)| !fs::is_file(copy)) {
+        return Err(failed().because(format!("what `{path}` was is no longer at `{}`", copy.display())));
+    }
     let mut draft = Draft::new(root);
     for file in &record.files {
         match &file.before {

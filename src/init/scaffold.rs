@@ -8,6 +8,8 @@ use crate::fs;
 use crate::json_text::quoted;
 use std::path::Path;
 
+/// The description of a marketplace.
+const MARKET: &str = ".claude-plugin/marketplace.json";
 /// What may lie in a directory that is to become a plugin.
 const OTHERS: [&str; 4] = ["readme", "license", "changelog", "bin"];
 /// Of the official SDK. Its next major version has another interface.
@@ -18,14 +20,11 @@ const REQUIREMENTS: &str = "mcp>=1.9,<2\n";
 /// # Errors
 /// There is no plugin, and no empty directory for one.
 pub fn is_wanted(draft: &Draft) -> Result<bool> {
-    let is_described = draft.read(PLUGIN)?.is_some();
-    if draft.read(servers::FILE)?.is_some() || !servers::all(draft)?.is_empty() {
-        return Ok(false);
+    let has_servers = draft.read(servers::FILE)?.is_some();
+    if draft.read(PLUGIN)?.is_none() {
+        refuse_others(&draft.root, has_servers)?;
     }
-    if !is_described {
-        refuse_others(&draft.root)?;
-    }
-    Ok(others(&draft.root).is_empty())
+    Ok(!has_servers && servers::all(draft)?.is_empty() && others(&draft.root).is_empty())
 }
 
 /// Has a plugin be there with a server, which `program` starts, and what that needs.
@@ -45,12 +44,18 @@ pub fn add(draft: &mut Draft, program: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whoever is in the wrong directory is not to find a plugin in it.
-fn refuse_others(root: &Path) -> Result<()> {
-    let Some(other) = others(root).into_iter().next() else { return Ok(()) };
+/// Whoever is in the wrong directory is not to find a plugin in it: a project may have servers of its own.
+fn refuse_others(root: &Path, has_servers: bool) -> Result<()> {
+    let is_market = fs::is_file(&root.join(MARKET));
+    let other = if has_servers { Some(servers::FILE.to_owned()) } else { others(root).into_iter().next() };
+    // A marketplace may itself be a plugin, and describe it.
+    let Some(other) = other.filter(|_| !(is_market && has_servers)) else { return Ok(()) };
     let error = Error::new(Kind::NoPlugin, format!("make a plugin of `{}`", root.display()));
     let error = error.because(format!("it has no `{PLUGIN}`, and is not empty: `{other}` is in it"));
-    Err(error.hint("name an empty directory for a new plugin, or write `plugin.json` with its `name` first"))
+    Err(error.hint(match is_market {
+        true => "it is a marketplace: name the directory of one of its plugins",
+        false => "name an empty directory for a new plugin, or write `plugin.json` with its `name` first",
+    }))
 }
 
 fn others(root: &Path) -> Vec<String> {

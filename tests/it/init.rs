@@ -3,7 +3,9 @@
 use crate::support::namespace::{skip, with_the_real_client};
 use crate::support::*;
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -92,6 +94,31 @@ fn nothing_is_written_by_a_dry_run_nor_without_anybody_to_ask() {
     assert!(!plugin.home.join(".local").exists(), "something was kept of what was not written");
 }
 
+/// `init` at a terminal on which somebody has typed this already.
+fn answered(plugin: &Plugin, typed: &str) -> std::process::Output {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let keyboard = fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    fs::File::from(terminal.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+    plugin.init(&[]).into_command().stdin(keyboard).output().unwrap()
+}
+
+#[test]
+fn at_a_terminal_it_asks_and_takes_only_yes_for_an_agreement() {
+    let plugin = plain();
+    let before = picture(&plugin.root);
+    for answer in ["\n", "n\n", "yes please\n"] {
+        let output = answered(&plugin, answer);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(17) && said.contains("write this? [y/N]"), "{answer:?}: {said}");
+        assert_eq!(picture(&plugin.root), before);
+    }
+    assert!(answered(&plugin, "y\n").status.success());
+    assert!(picture(&plugin.root) != before);
+}
+
 #[test]
 fn init_twice_changes_nothing_and_undo_brings_back_every_byte_and_mode() {
     let hooks = "\u{feff}{\"hooks\":{\"Stop\":[{\"hooks\":[{\"type\":\"command\",\"command\":\"true\"}]}]}}";
@@ -121,6 +148,9 @@ fn undo_names_what_was_changed_since_and_leaves_everything() {
     assert_eq!(picture(&plugin.root), changed);
     let kept = refused.stderr.split("before it was `").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
     assert_eq!(fs::read_to_string(kept).unwrap(), PLAIN);
+    fs::copy(kept, plugin.root.join(".mcp.json")).unwrap();
+    fs::remove_file(kept).unwrap();
+    plugin.init(&["--undo", "--yes"]).run().exits(2).stderr_has("what `.mcp.json` was is no longer at");
 }
 
 #[test]
@@ -294,4 +324,11 @@ fn an_empty_directory_becomes_a_plugin_and_another_one_does_not() {
     plugin.bare_command(AUTHORS).arg("init").arg(&new).args(["--undo", "--yes"]).run().ok();
     assert!(!new.exists(), "what was made is not gone");
     init(&plugin.home.join(".."), "--yes").exits(3).stderr_has("is not empty");
+    // A project of whoever works there, which has servers of its own.
+    fs::write(plugin.project.join(".mcp.json"), PLAIN).unwrap();
+    init(&plugin.project, "--yes").exits(3).stderr_has("`.mcp.json` is in it");
+    fs::create_dir(plugin.home.join(".claude-plugin")).unwrap();
+    fs::write(plugin.home.join(".claude-plugin/marketplace.json"), "{}").unwrap();
+    fs::write(plugin.home.join("plugins"), "").unwrap();
+    init(&plugin.home, "--yes").exits(3).stderr_has("it is a marketplace");
 }
