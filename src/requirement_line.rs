@@ -257,12 +257,13 @@ pub(crate) fn is_prefixed(text: &str, prefix: &str) -> bool {
 
 /// The text as it may be shown: on one line that a person can read, without credentials.
 pub(crate) fn shown(text: &str) -> String {
-    shortened(redact(&collapsed(text)))
+    shortened(&collapsed(text))
 }
 
-/// As much of a text as a person reads.
-pub(crate) fn shortened(mut text: String) -> String {
+/// As much of a text as a person reads. Credentials are taken out first: half an address is not known for one.
+pub(crate) fn shortened(text: &str) -> String {
     const LONGEST: usize = 1_000;
+    let mut text = redact(text);
     if let Some((end, _)) = text.char_indices().nth(LONGEST) {
         text.truncate(end);
         text.push('…');

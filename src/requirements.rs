@@ -156,7 +156,7 @@ impl Include {
     }
 
     fn refused(&self, target: &str, cause: &str, hint: &str) -> Error {
-        Error::new(Kind::ManifestInvalid, format!("read `{}`", shortened(target.to_owned())))
+        Error::new(Kind::ManifestInvalid, format!("read `{}`", shortened(target)))
             .because(format!("named by `{}` in `{}` line {}", self.text, self.file, self.line))
             .because(cause)
             .hint(hint)
@@ -419,6 +419,8 @@ mod tests {
         assert_eq!(error.message, "read `https://****@example.org/r.txt`");
         assert_eq!(error.causes[0], "named by `-r https://****@example.org/r.txt` in `requirements.txt` line 3");
         assert_eq!(error.causes[1], "expected a path, found a URL");
+        let cut_off = refusal(&format!("-r y{}//me:secret@h/r.txt", "x:".repeat(494)));
+        assert!(!cut_off.sentence().contains("secret"), "{cut_off}");
         assert_eq!(refusal("-c file:b.txt").causes[1], "expected a path, found a URL");
         assert_eq!(refusal("-r ${DIR}/b.txt").causes[1], "expected a path without environment variables");
         assert_eq!(refusal("-r").causes[1], "expected a path after the option");
