@@ -104,7 +104,7 @@ link_for_macos() {
     stubs=$output/macos
     mkdir -p -- "$stubs"
     for stub in System c m iconv; do cp -- macos.tbd "$stubs/lib$stub.tbd"; done
-    flags="$flags\"-Clinker-flavor=darwin-lld\", "
+    flags="$flags\"-Clinker-flavor=ld64.lld\", "
     link "-adhoc_codesign" && link "-L$stubs"
     # rustc would ask `xcrun` for the place of an SDK, and whoever has one for its version.
     export SDKROOT="$stubs" MACOSX_DEPLOYMENT_TARGET=11.0

@@ -9,7 +9,7 @@ refuse() {
 
 # Where this file is, whatever links lead to it. A link costs a `readlink`.
 case $0 in
-    /*) self=$0 ;;
+    /* | [A-Za-z]:* | \\\\*) self=$0 ;; # a drive and a share are what Git Bash may say
     *) self=./$0 ;; # never the name of an option, nor one that `cd` would look for elsewhere
 esac
 while [ -h "$self" ]; do

@@ -1,6 +1,6 @@
-//! Plays the host for two sessions of a plugin: `cargo run --release --example first_session [-- FIXTURE]`.
+//! Plays the host for two sessions of a plugin: `cargo run --example first_session [-- FIXTURE]`.
 //!
-//! It installs `fixtures/FIXTURE` (`requirements` unless named) with the release binary into a temporary directory and
+//! It installs `fixtures/FIXTURE` (`requirements` unless named) with the binary beside it into a temporary directory and
 //! does what Claude Code does: starts the SessionStart hook, a tenth of a second later the MCP server, and speaks to it
 //! while the hook still runs. The packages come from where your uv or pip gets them. It prints what happened when, and
 //! exits non-zero when the tool did not answer in the very first session.
@@ -64,19 +64,18 @@ fn install(source: &Path, temp: &Path) -> Place {
     copy_tree(source, &place.root);
     fs::create_dir_all(place.root.join("bin")).expect("cannot create bin/");
     fs::create_dir_all(&place.data).expect("cannot create the data directory");
-    fs::copy(release_binary(), place.root.join("bin/plugdeps")).expect("cannot copy plugdeps");
+    fs::copy(program(), place.root.join("bin/plugdeps")).expect("cannot copy plugdeps");
     place
 }
 
-/// The binary beside this example; built if it is not there, since `cargo run --example` does not build it.
-fn release_binary() -> PathBuf {
+/// The program of the same build; made first, since `cargo run --example` makes no other.
+fn program() -> PathBuf {
     let example = env::current_exe().expect("this program has no path");
     let profile = example.parent().and_then(Path::parent).expect("an example lies two directories below target/");
-    let binary = profile.join("plugdeps");
-    let build = || Command::new("cargo").args(["build", "--release"]).current_dir(env!("CARGO_MANIFEST_DIR")).status();
-    assert!(binary.is_file() || build().is_ok_and(|status| status.success()), "cargo build --release failed");
-    assert!(binary.is_file(), "there is no `{}`: run this example with --release", binary.display());
-    binary
+    let options: &[&str] = if cfg!(debug_assertions) { &["build"] } else { &["build", "--release"] };
+    let built = Command::new("cargo").args(options).current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(built.is_ok_and(|status| status.success()), "cargo {} failed", options.join(" "));
+    profile.join("plugdeps")
 }
 
 /// One session; the time from its start to the tool's answer.

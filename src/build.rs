@@ -48,8 +48,7 @@ impl Plan {
 /// The build failed.
 pub fn run_builder(place: &Place, name: &str) -> Result<()> {
     let store = Store::new(&place.data, name);
-    let failed = |e| Error::new(Kind::Io, "take over the lock").because(e);
-    let lock = match process::inherited_lock(&store.lock_path()).map_err(failed)? {
+    let lock = match process::inherited_lock(&store.lock_path()) {
         Attempt::Held(lock) => Some(lock),
         Attempt::Unsupported => None,
         // Where it is let go and taken again, somebody was faster, and builds.

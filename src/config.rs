@@ -41,6 +41,15 @@ pub enum Scripts {
 }
 
 impl Scripts {
+    /// Whether those of a package may run.
+    pub fn admits(&self, package: &str) -> bool {
+        match self {
+            Scripts::Off => false,
+            Scripts::All => true,
+            Scripts::Of(names) => names.iter().any(|name| name == package),
+        }
+    }
+
     /// What of it decides what is installed, if it is not the usual.
     pub fn as_part(&self) -> Option<String> {
         match self {

@@ -77,7 +77,7 @@ pub const KINDS: &[KindInfo] = &[
         Kind::DataUnusable,
         "data-unusable",
         4,
-        "The data directory cannot be written, lies inside the plugin, or belongs to another user.",
+        "The data directory cannot be written, lies inside the plugin, has too long a path, or belongs to another user.",
     ),
     row(Kind::ConfigInvalid, "config-invalid", 5, "`plugdeps.toml` or `[tool.plugdeps]` has a mistake."),
     row(
@@ -172,7 +172,7 @@ impl Error {
         for cause in self.causes.iter().take(SENTENCE_CAUSES) {
             text.push_str(": ");
             text.push_str(cause.lines().next().unwrap_or_default());
-            if let Some(line) = telling_line(cause) {
+            if let Some(line) = telling_line(cause.lines().skip(1)) {
                 text.push(' ');
                 text.push_str(line.trim());
             }
@@ -191,14 +191,17 @@ impl Error {
 /// How many causes a sentence has room for.
 const SENTENCE_CAUSES: usize = 3;
 
-/// Of what an installer said, the last line that calls itself an error or its cause, or else the last.
-fn telling_line(cause: &str) -> Option<&str> {
-    let said = || cause.lines().skip(1);
-    let is_error = |line: &&str| {
-        let line = line.trim_start().to_lowercase();
-        line.starts_with("error") || line.starts_with("cause:")
-    };
-    said().filter(is_error).last().or_else(|| said().last())
+/// Of what a program said, the last line that calls itself an error or its cause, or else the last.
+pub fn telling_line<'a>(said: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    said.clone().filter(|line| names_error(line)).last().or_else(|| said.last())
+}
+
+/// Whether a line calls itself an error, or its first word is the name of one: in Python and JavaScript that ends so.
+pub fn names_error(line: &str) -> bool {
+    let line = line.trim_start();
+    let first = line.split([':', ' ', '[']).next().unwrap_or_default();
+    let begins = |word: &str| line.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    begins("error") || begins("cause:") || first.ends_with("Error") || first.ends_with("Exception")
 }
 
 impl fmt::Display for Error {

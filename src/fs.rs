@@ -20,8 +20,10 @@ mod os;
 #[path = "fs_windows.rs"]
 mod os;
 
-pub use os::{HAS_LINKS, boot, copy, create_private_directory, is_executable, link_directory};
-pub use os::{owner, sync_file_system, user, validator};
+pub use os::{
+    HAS_LINKS, boot, copy, create_private_directory, is_executable, is_habitable, is_writable, link_directory, owner,
+    sync_file_system, user, validator,
+};
 
 /// The largest manifest, lock or state file that is read, in bytes.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -316,11 +318,6 @@ pub fn resolved(path: &Path) -> PathBuf {
 pub fn tree_size(path: &Path) -> u64 {
     let entries = walkdir::WalkDir::new(path).into_iter().flatten();
     entries.filter_map(|e| e.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
-}
-
-/// Whether the running user may write in a directory; nothing is written to find out.
-pub fn is_writable(path: &Path) -> bool {
-    os::is_writable(path)
 }
 
 /// The first bytes of a file, at most `length`; none when it cannot be read.

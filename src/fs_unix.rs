@@ -100,6 +100,11 @@ pub(super) fn patiently<T>(mut action: impl FnMut() -> io::Result<T>) -> io::Res
     action()
 }
 
+/// Whether a program can be started in a directory of this name.
+pub fn is_habitable(_path: impl FnOnce() -> PathBuf) -> bool {
+    true
+}
+
 /// Gives a file its name, which may be another's until then.
 pub(super) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|e| e.error)
@@ -166,6 +171,6 @@ pub fn copy(from: &Path, to: &Path) -> crate::error::Result<()> {
 }
 
 /// Whether the running user may write in a directory.
-pub(super) fn is_writable(path: &Path) -> bool {
+pub fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
 }

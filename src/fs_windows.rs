@@ -16,7 +16,11 @@ const HELD: [i32; 3] = [5, 32, 145];
 
 /// Opens for reading. What is held by somebody for a moment is not absent, or an environment would be built again for it.
 pub(super) fn open_without_waiting(path: &Path) -> io::Result<File> {
-    if path.is_dir() { File::open(path) } else { repeat(&PAUSES[..4], || File::open(path)) }
+    // What the system says of a directory, "access denied", it says of a held file as well.
+    if path.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    repeat(&PAUSES[..4], || File::open(path))
 }
 
 /// How files of our own are opened: to make links needs a privilege.
@@ -88,6 +92,11 @@ fn repeat<T>(pauses: &[u64], mut action: impl FnMut() -> io::Result<T>) -> io::R
     action()
 }
 
+/// Whether a program can be started in a directory of this name: where it is too long, the system refuses.
+pub fn is_habitable(path: impl FnOnce() -> PathBuf) -> bool {
+    path().to_string_lossy().encode_utf16().count() < LONGEST - 1
+}
+
 /// Gives a file its name, which may be another's until then.
 pub(super) fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     let mut file = Some(file);
@@ -156,7 +165,7 @@ pub fn copy(from: &Path, to: &Path) -> crate::error::Result<()> {
 }
 
 /// Whether the directory is not marked read-only; access lists are found out by writing.
-pub(super) fn is_writable(path: &Path) -> bool {
+pub fn is_writable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| !m.permissions().readonly())
 }
 

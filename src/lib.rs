@@ -64,6 +64,7 @@ pub mod manifest_format;
 pub mod manifest;
 pub mod node_manifest;
 pub mod server;
+pub mod host_files;
 pub mod script_manifest;
 pub mod environments;
 pub mod plugin;

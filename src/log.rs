@@ -1,7 +1,7 @@
 //! The log of one build: everything the installers say, credentials redacted, the last ten kept.
 
 use crate::credentials::Known;
-use crate::error::Result;
+use crate::error::{Result, names_error};
 use crate::fs;
 use crate::output::harmless;
 use crate::process::Terminal;
@@ -183,6 +183,15 @@ pub fn last_lines(text: &str, count: usize) -> Vec<String> {
     lines.iter().skip(lines.len().saturating_sub(count)).map(|line| (*line).to_owned()).collect()
 }
 
+/// The same, but from the last line on that names an error, if that stands above them: below it a stack is told, and
+/// Node ends with its version.
+pub fn telling_lines(text: &str, count: usize) -> Vec<String> {
+    let all = last_lines(text, usize::MAX);
+    let from = all.len().saturating_sub(count);
+    let error = all.iter().rposition(|line| names_error(line)).map_or(from, |error| error.min(from));
+    all.into_iter().skip(error).take(count).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,5 +201,14 @@ mod tests {
         assert_eq!(plain("\u{1b}[?25l 10 %\r 100 %\u{1b}[2K done\r\n"), " 100 % done\n");
         assert_eq!(plain("plain\ttext"), "plain\ttext");
         assert_eq!(plain("cut off \u{1b}["), "cut off ");
+    }
+
+    #[test]
+    fn an_error_that_stands_above_its_stack_is_told_first() {
+        let node =
+            "node:internal/x:1\n  throw err\n  ^\n\nTypeError [ERR_X]: broken\n    at a\n    at b\n\nNode.js v20\n";
+        assert_eq!(telling_lines(node, 3), ["TypeError [ERR_X]: broken", "    at a", "    at b"]);
+        assert_eq!(telling_lines("Traceback\n  a\nValueError: b\n", 2), ["  a", "ValueError: b"]);
+        assert_eq!(telling_lines("a\nb\nc\n", 2), ["b", "c"]);
     }
 }

@@ -34,6 +34,15 @@ pub fn unhashed(source: &Source) -> Vec<Item> {
     open.map(|(path, _)| Item { file: source.label.clone(), line: 1, text: redact(path) }).collect()
 }
 
+/// The packages of a lock of npm that have a script of their own for when they are installed.
+pub fn with_scripts(source: &Source) -> Vec<String> {
+    let packages = packages(&source.bytes).unwrap_or_default();
+    let is = |package: &Value, mark: &str| package[mark].as_bool() == Some(true);
+    let counts = |package: &Value| is(package, "hasInstallScript") && !is(package, "dev");
+    let found = packages.iter().filter(|(path, package)| !path.is_empty() && counts(package));
+    found.filter_map(|(path, _)| path.rsplit("node_modules/").next().map(redact)).collect()
+}
+
 fn packages(lock: &[u8]) -> Option<Map<String, Value>> {
     if lock.len() > MAX_PARSED {
         return None;

@@ -70,8 +70,24 @@ fn is_there(root: &Path, directory: &str, name: &str) -> bool {
     fs::is_taken(&root.join(directory).join(name))
 }
 
-/// The locks that are not used, in words. A start need not know them.
-pub fn unused_locks(root: &Path, manifest: &Manifest) -> Vec<String> {
+/// What a start need not know, in words: locks that are not used, and scripts that do not run.
+pub fn notes(root: &Path, manifest: &Manifest) -> Vec<String> {
+    let mut notes = unused_locks(root, manifest);
+    let locks = manifest.sources().iter().filter(|_| manifest.format == Format::NpmLock);
+    let mut silent: Vec<String> = locks.flat_map(node_lock::with_scripts).collect();
+    silent.retain(|name| !manifest.scripts.admits(name));
+    silent.sort();
+    silent.dedup();
+    notes.extend(silent.into_iter().map(|name| {
+        format!(
+            "`{name}` has a script for its installation, which does not run: `scripts = [\"{name}\"]` in the \
+                 configuration would allow it"
+        )
+    }));
+    notes
+}
+
+fn unused_locks(root: &Path, manifest: &Manifest) -> Vec<String> {
     let (directory, used) = split(&manifest.label);
     let locks = LOCKS.iter().map(|(name, ..)| *name).filter(|_| manifest.package().is_some());
     let unused = locks.filter(|name| *name != used && is_there(root, directory, name));

@@ -7,10 +7,11 @@ use crate::config::{self, Config};
 use crate::environments::{self, Environment};
 use crate::error::{Error, Kind, Result};
 use crate::fs;
+use crate::host_files::{Description, plugin_above};
 use crate::output::harmless;
 use crate::project::Project;
 use crate::runtime::Runtime;
-use crate::server::{self, Server, read_json};
+use crate::server::{self, Server};
 use std::path::{Path, PathBuf};
 
 /// Who names the data directory when no flag and no host does.
@@ -97,7 +98,7 @@ fn variable(names: &[&'static str], skipped: &mut Vec<String>) -> Option<(PathBu
 
 fn beside_program() -> Option<PathBuf> {
     let program = fs::resolved(&std::env::current_exe().ok()?);
-    program.ancestors().find(|path| fs::is_directory(&path.join(".claude-plugin"))).map(Path::to_path_buf)
+    plugin_above(&program)
 }
 
 fn with_causes(error: Error, skipped: &[String]) -> Error {
@@ -159,8 +160,9 @@ impl Plugin {
     /// its environment alone.
     pub fn load(place: Place) -> Result<Self> {
         let root = &place.root;
-        let described = read_json(&root.join(".claude-plugin/plugin.json"))?;
-        let servers = server::all(root, described.as_ref())?;
+        let described = Description::read(root)?;
+        let is_for_claude = described.as_ref().is_none_or(|described| described.for_claude);
+        let servers = server::all(root, described.as_ref().map(|described| &described.value), is_for_claude)?;
         let project = Project::look(root, "")?;
         let file = fs::read_optional(&root.join(config::FILE));
         let file = file.map_err(|error| Error { kind: Kind::ConfigInvalid, ..error })?;
@@ -170,7 +172,8 @@ impl Plugin {
             return Err(not_a_plugin(root));
         }
         let fallback = || root.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let name = described.as_ref().and_then(|d| d["name"].as_str().map(str::to_owned)).unwrap_or_else(fallback);
+        let name =
+            described.as_ref().and_then(|d| d.value["name"].as_str().map(str::to_owned)).unwrap_or_else(fallback);
         // Clients and terminals show it.
         Ok(Self { name: harmless(&name), place, config, servers, environments })
     }

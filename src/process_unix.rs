@@ -112,13 +112,12 @@ pub fn detach_from_session(program: &Path, args: &[OsString]) -> io::Result<()> 
 pub const HANDS_LOCKS_ON: bool = true;
 
 /// The lock that [`spawn_detached`] handed over.
-///
-/// # Errors
-/// None.
-pub fn inherited_lock(_path: &Path) -> io::Result<Attempt> {
-    let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let is_lock = file.metadata().is_ok_and(|m| m.is_file());
-    Ok(if is_lock { Attempt::Held(Lock::from_file(file)) } else { Attempt::Unsupported })
+pub fn inherited_lock(_path: &Path) -> Attempt {
+    let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    match file {
+        Ok(file) if file.metadata().is_ok_and(|m| m.is_file()) => Attempt::Held(Lock::from_file(file)),
+        _ => Attempt::Unsupported,
+    }
 }
 
 /// Becomes `program`: same process, same standard streams, and `keep` open, so that the lease it

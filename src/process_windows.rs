@@ -90,18 +90,22 @@ pub fn detach_from_session(program: &Path, args: &[OsString]) -> io::Result<()> 
 
 /// Says that we are there, and takes the lock that the starter then lets go. What we start ends with us: an installer
 /// that lived on would write into an environment that nobody will seal.
-pub fn inherited_lock(path: &Path) -> io::Result<Attempt> {
-    windows::end_together()?;
-    let mut starter = File::from(io::stdin().as_handle().try_clone_to_owned()?);
-    // It may have been killed meanwhile.
-    let _ = starter.write_all(HERE);
+pub fn inherited_lock(path: &Path) -> Attempt {
+    // In a job that allows no further one they live on if we are killed.
+    let _ = windows::end_together();
+    // Our starter may have been killed meanwhile.
+    let _ = say_that_we_are_there();
     let until = Instant::now() + HANDOVER;
     loop {
-        match lock::try_exclusive(path).map_err(io::Error::other)? {
-            Attempt::Busy if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
-            attempt => return Ok(attempt),
+        match lock::try_exclusive(path) {
+            Ok(Attempt::Busy) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+            attempt => return attempt.unwrap_or(Attempt::Unsupported),
         }
     }
+}
+
+fn say_that_we_are_there() -> io::Result<()> {
+    File::from(io::stdin().as_handle().try_clone_to_owned()?).write_all(HERE)
 }
 
 /// Starts `program`, waits for it and ends with its status, `keep` open all the while. It has our own standard streams,

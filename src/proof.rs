@@ -8,7 +8,7 @@
 //!
 //! KEY stands for the command, in which the plugin's places are variables: an update moves the plugin.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, telling_line};
 use crate::fingerprint::Part;
 use crate::fs::{self, Validator};
 use crate::generation::{FAILED, Generation, SCHEMA};
@@ -81,13 +81,21 @@ impl Failed {
         self.instead.is_some() && self.files == *files
     }
 
-    /// The same for whoever waits for the server.
-    pub fn to_error(&self) -> Error {
+    /// What tells most of what it said, or else how it ended.
+    pub fn sentence(&self) -> &str {
+        telling_line(self.said.iter().map(String::as_str)).unwrap_or(&self.end)
+    }
+
+    /// The same for whoever waits for the server; whether it did start with other packages.
+    pub fn to_error(&self, did_start: bool) -> Error {
         let error = Error::new(Kind::ServerEnded, format!("start `{}`", self.command));
         let error = error.because(format!("it ended before it answered: {}", self.end));
         let said = self.said.join("\n");
         let error = if said.is_empty() { error } else { error.because(format!("it said\n{said}")) };
-        error.hint("see `plugdeps --check`; if a package changed, pin the version that worked")
+        error.hint(match did_start {
+            true => "see `plugdeps --check`; if a package changed, pin the version that worked",
+            false => "see `plugdeps --check`; if it misses a package, let its manifest name that",
+        })
     }
 }
 

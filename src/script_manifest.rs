@@ -14,6 +14,16 @@ use std::path::{Component, Path};
 /// How the name of a script ends that may say what it needs.
 const ENDING: &str = ".py";
 
+/// What hosts put the plugin's directory for.
+const ROOTS: [&str; 6] = [
+    "${CLAUDE_PLUGIN_ROOT}",
+    "${PLUGIN_ROOT}",
+    "${CURSOR_PLUGIN_ROOT}",
+    "${COPILOT_PLUGIN_ROOT}",
+    "${extensionPath}",
+    "${__dirname}",
+];
+
 /// Whether a manifest of this name is a script.
 pub fn is_script(name: &str) -> bool {
     name.ends_with(ENDING)
@@ -27,8 +37,7 @@ pub fn scripts(servers: &[Server]) -> Vec<String> {
 }
 
 fn script(word: &str) -> Option<String> {
-    let names = ["${CLAUDE_PLUGIN_ROOT}/", "${PLUGIN_ROOT}/", "./"];
-    let path = names.iter().find_map(|name| word.strip_prefix(name))?;
+    let path = ROOTS.iter().chain(&["."]).find_map(|name| word.strip_prefix(name)?.strip_prefix('/'))?;
     let (directory, file) = split(path);
     let plain = Path::new(directory).components().all(|c| matches!(c, Component::Normal(_)));
     (plain && file.contains('.') && !file.ends_with(".exe")).then(|| path.to_owned())

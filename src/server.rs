@@ -142,15 +142,21 @@ pub fn read_json(path: &Path) -> Result<Option<Value>> {
     Ok(serde_json::from_slice(text).ok())
 }
 
-/// The servers in `.mcp.json`, and those in `plugin.json` or a file that it names.
+/// The servers in `.mcp.json`, and those in what describes the plugin or a file that it names. Hosts other than Claude Code
+/// read `mcp.json` as well, and an MCPB has one server, named like itself.
 ///
 /// # Errors
 /// A file cannot be read, or is enormous.
-pub fn all(root: &Path, described: Option<&Value>) -> Result<Vec<Server>> {
+pub fn all(root: &Path, described: Option<&Value>, is_for_claude: bool) -> Result<Vec<Server>> {
     let mut found = Vec::new();
-    if let Some(file) = read_json(&root.join(".mcp.json"))? {
-        add_servers(&file, &mut found);
+    let files: &[&str] = if is_for_claude { &[".mcp.json"] } else { &[".mcp.json", "mcp.json"] };
+    for file in files {
+        if let Some(file) = read_json(&root.join(file))? {
+            add_servers(&file, &mut found);
+        }
     }
+    let bundled = described.filter(|_| !is_for_claude).map(|d| (&d["name"], &d["server"]["mcp_config"]));
+    found.extend(bundled.and_then(|(name, config)| server(name.as_str()?, config)));
     match described.map(|d| &d["mcpServers"]) {
         Some(Value::String(path)) => {
             if let Some(file) = inside(path).map_or(Ok(None), |path| read_json(&root.join(path)))? {
@@ -170,7 +176,7 @@ pub fn inside(path: &str) -> Option<&str> {
 }
 
 fn add_servers(file: &Value, found: &mut Vec<Server>) {
-    let servers = file.get("mcpServers").unwrap_or(file).as_object();
+    let servers = file.get("mcpServers").or_else(|| file.get("mcp_servers")).unwrap_or(file).as_object();
     found.extend(servers.into_iter().flatten().filter_map(|(name, entry)| server(name, entry)));
 }
 

@@ -327,6 +327,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// Each command as one text: where it is, how it hangs, whether its output is seen.
     fn told(text: &str) -> Vec<String> {
@@ -393,14 +394,32 @@ mod tests {
 
     #[test]
     fn what_no_shell_accepts_ends() {
-        for text in
-            ["\"", "'", "$(", "${", "`", "(", ")", "a=(", "<<", "\\", "}", "esac", "case", "$((", "<<E\nx", "sh -c"]
-        {
+        for text in [
+            "\"", "'", "$(", "${", "`", "(", ")", "a=(", "<<", "\\", "}", "esac", "case", "$((", "<<E\nx", "a\u{b}b",
+            "\u{a0}", "sh -c",
+        ] {
             commands(text);
         }
         let deep = "sh -c \"$(".repeat(200);
         commands(&deep);
         commands(&"(".repeat(10_000));
+    }
+
+    fn pieces() -> impl Strategy<Value = String> {
+        let signs = "a;b;'; ;\n;\t;\u{b};\";$(;`;${;};(;);&&;||;|;>;<;<<;2>;&;#;\\;=;cd ;if ;fi;case ;esac;in ;;;for ;do ;done;{ ;\
+                     sh -c ;env ;exec ;$X;1;é";
+        let known = signs.split(';').map(str::to_owned).chain([";".to_owned(), ";;".to_owned()]).collect::<Vec<_>>();
+        let piece = prop_oneof![prop::sample::select(known), any::<char>().prop_map(String::from)];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_text_is_it_ends_and_its_lines_are_its_own(text in pieces()) {
+            let lines = text.matches('\n').count() + 1;
+            let found = commands(&text);
+            prop_assert!(found.iter().all(|command| (1..=lines).contains(&command.line)), "{found:?}");
+        }
     }
 
     #[test]

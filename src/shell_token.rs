@@ -77,8 +77,8 @@ impl Lexer<'_> {
     fn step(&mut self) -> bool {
         let Some(&c) = self.chars.peek() else { return false };
         match c {
-            ' ' | '\t' | '\r' => drop(self.next()),
             '\n' => self.end_of_line(),
+            c if c.is_whitespace() => drop(self.next()),
             '#' => while self.chars.next_if(|&c| c != '\n').is_some() {},
             ';' | '&' | '|' | '(' | ')' | '<' | '>' => self.sign(c),
             _ => self.word(),

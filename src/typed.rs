@@ -8,25 +8,11 @@ use std::path::{Path, PathBuf};
 
 const COMMANDS: &[&str] =
     &["session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot"];
-const FLAGS: &[&str] = &[
-    "--root",
-    "--data",
-    "--environment",
-    "--json",
-    "--format",
-    "--rebuild",
-    "--help",
-    "--version",
-    "--check",
-    "--strict",
-    "--platform",
-    "--python",
-    "--dry-run",
-    "--yes",
-    "--undo",
-    "--dir",
-    "--binary",
-];
+const FLAGS: &[&str] =
+    &["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
+/// Those that only commands for authors have.
+const FOR_AUTHORS: &[&str] =
+    &["--strict", "--platform", "--python", "--dry-run", "--yes", "--undo", "--dir", "--binary"];
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +51,17 @@ pub enum Command {
 
 /// Flags that mean something to some commands only.
 const OWN_FLAGS: &[(&str, &[Command])] = &[
+    ("--json", &[Command::Check, Command::Lint]),
+    ("--format", &[Command::Env, Command::Lint]),
+    ("--rebuild", &[Command::Sync]),
+    (
+        "--environment",
+        &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Lock, Command::Snapshot, Command::Build],
+    ),
+];
+
+/// The same of those that only commands for authors have.
+const AUTHORS_OWN_FLAGS: &[(&str, &[Command])] = &[
     ("--dry-run", &[Command::Init]),
     ("--yes", &[Command::Init]),
     ("--undo", &[Command::Init]),
@@ -72,15 +69,11 @@ const OWN_FLAGS: &[(&str, &[Command])] = &[
     ("--binary", &[Command::Init]),
     ("--platform", &[Command::Bundle]),
     ("--python", &[Command::Bundle]),
-    ("--json", &[Command::Check, Command::Lint]),
-    ("--format", &[Command::Env, Command::Lint]),
     ("--strict", &[Command::Lint]),
-    ("--rebuild", &[Command::Sync]),
-    (
-        "--environment",
-        &[Command::Run, Command::Sync, Command::Env, Command::Prune, Command::Lock, Command::Snapshot, Command::Build],
-    ),
 ];
+
+/// Whether this program has commands for authors. The one that a plugin ships has none, to keep it small.
+const HAS_AUTHORS: bool = cfg!(feature = "author");
 
 /// What was typed.
 #[derive(Debug, Default)]
@@ -158,6 +151,7 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
             }
             Arg::Value(word) if typed.command.is_none() => {
                 typed.command = Some(command(&word)?);
+                demand_here(typed.command)?;
                 if typed.command == Some(Command::Detach) {
                     typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
                 }
@@ -182,10 +176,26 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
     Ok(typed)
 }
 
+/// Refuses a command for authors where there is none.
+fn demand_here(command: Option<Command>) -> Result<()> {
+    use Command::{Bundle, Init, Lint, Lock, Snapshot};
+    match command {
+        Some(Init | Lint | Lock | Bundle | Snapshot) if !HAS_AUTHORS => {
+            let error = usage("find the command").because("the program that a plugin ships has none for authors");
+            Err(error.hint("build your own from its source: `cargo install --path .`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn own_flags() -> impl Iterator<Item = &'static (&'static str, &'static [Command])> {
+    OWN_FLAGS.iter().chain(if HAS_AUTHORS { AUTHORS_OWN_FLAGS } else { &[] })
+}
+
 /// A flag that does nothing is a mistake that nobody notices.
 fn check_flags(typed: &Typed) -> Result<()> {
     let takes = |flag: &str| {
-        OWN_FLAGS.iter().any(|(own, by)| *own == flag && typed.command.is_some_and(|command| by.contains(&command)))
+        own_flags().any(|(own, by)| *own == flag && typed.command.is_some_and(|command| by.contains(&command)))
     };
     match typed.own_flags.iter().find(|flag| !takes(flag)) {
         Some(flag) => {
@@ -201,15 +211,27 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         let value = parser.value().map_err(|e| usage(format!("read `--{name}`")).because(e))?;
         if value.is_empty() { Err(usage(format!("read `--{name}`")).because("its value is empty")) } else { Ok(value) }
     };
-    typed.own_flags.extend(OWN_FLAGS.iter().map(|(own, _)| *own).filter(|own| own[2..] == *name));
+    typed.own_flags.extend(own_flags().map(|(own, _)| *own).filter(|own| own[2..] == *name));
     match name {
         "root" => typed.root = Some(value()?.into()),
         "data" => typed.data = Some(value()?.into()),
         "environment" => typed.environment = Some(value()?.to_string_lossy().into_owned()),
         "format" => typed.format = Some(value()?.to_string_lossy().into_owned()),
         "json" => typed.json = true,
-        "strict" => typed.strict = true,
         "rebuild" => typed.rebuild = true,
+        "check" if typed.command == Some(Command::Lock) => typed.check = true,
+        "check" => typed.command = Some(Command::Check),
+        "help" => typed.command = Some(Command::Help),
+        "version" => typed.command = Some(Command::Version),
+        other if HAS_AUTHORS => return authors_flag(other, &mut value, typed),
+        other => return Err(unknown_flag(other)),
+    }
+    Ok(())
+}
+
+fn authors_flag(name: &str, value: &mut dyn FnMut() -> Result<OsString>, typed: &mut Typed) -> Result<()> {
+    match name {
+        "strict" => typed.strict = true,
         "platform" => typed.platforms.extend(several(&value()?)),
         "python" => typed.pythons.extend(several(&value()?)),
         "dry-run" => typed.init.dry_run = true,
@@ -217,13 +239,14 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "undo" => typed.init.undo = true,
         "dir" => typed.init.programs = Some(value()?.to_string_lossy().into_owned()),
         "binary" => typed.init.binary = Some(value()?.into()),
-        "check" if typed.command == Some(Command::Lock) => typed.check = true,
-        "check" => typed.command = Some(Command::Check),
-        "help" => typed.command = Some(Command::Help),
-        "version" => typed.command = Some(Command::Version),
-        other => return Err(unknown("flag", &format!("--{other}"), FLAGS)),
+        other => return Err(unknown_flag(other)),
     }
     Ok(())
+}
+
+fn unknown_flag(name: &str) -> Error {
+    let known: Vec<&str> = FLAGS.iter().chain(if HAS_AUTHORS { FOR_AUTHORS } else { &[] }).copied().collect();
+    unknown("flag", &format!("--{name}"), &known)
 }
 
 /// What a flag names that may name several.

@@ -7,7 +7,7 @@ use crate::environments::{Environment, MAIN, NODE};
 use crate::error::{Error, Kind, Result};
 use crate::fingerprint::Request;
 use crate::fs::{self, Validator};
-use crate::generation::BaseInterpreter;
+use crate::generation::{BaseInterpreter, Generation, PREFIX};
 use crate::interpreter::{self, Wish};
 use crate::manifest::Manifest;
 use crate::node_manifest;
@@ -149,22 +149,30 @@ impl<'a> Work<'a> {
     /// What was seen and is not used as it stands, in words.
     pub fn notes(&self) -> Vec<String> {
         let root = &self.plugin.place.root;
-        let remarks = backend::handover::remarks(root, self.manifest);
-        let stale = provenance::note(root, self.environment);
-        let unused = node_manifest::unused_locks(root, self.manifest);
-        let bundle = bundled::note(root, &self.environment.name, self.manifest);
-        self.manifest.notes.iter().cloned().chain(remarks).chain(unused).chain(stale).chain(bundle).collect()
+        let mut notes = self.manifest.notes.clone();
+        notes.extend(backend::handover::remarks(root, self.manifest));
+        notes.extend(node_manifest::notes(root, self.manifest));
+        notes.extend(provenance::note(root, self.environment));
+        notes.extend(bundled::note(root, &self.environment.name, self.manifest));
+        notes
     }
 
     /// As [`crate::plugin::locate`] did by name, now with links resolved: the plugin's directory is never written.
     ///
     /// # Errors
-    /// The data lies inside the plugin.
+    /// The data lies inside the plugin, or nothing can be started there.
     pub fn check_place(&self) -> Result<()> {
         let place = &self.plugin.place;
-        if place.data.to_str().is_none() {
+        let unusable = |why: &str| {
             let error = Error::new(Kind::DataUnusable, format!("use `{}` for data", place.data.display()));
-            return Err(error.because("its name is no Unicode text").hint("name another directory with `--data`"));
+            Err(error.because(why).hint("name another directory with `--data`"))
+        };
+        if place.data.to_str().is_none() {
+            return unusable("its name is no Unicode text");
+        }
+        let scratch = || Generation::at(self.store.directory().join(format!("{PREFIX}xxxxxxxx"))).scratch();
+        if !fs::is_habitable(scratch) {
+            return unusable("its path is too long for programs to be started below it");
         }
         let existing = place.data.ancestors().find(|path| fs::is_taken(path)).unwrap_or(&place.data);
         if fs::resolved(existing).starts_with(fs::resolved(&place.root)) { Err(data_inside(place)) } else { Ok(()) }

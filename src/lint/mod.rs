@@ -24,6 +24,7 @@ mod variables;
 pub use report::Style;
 pub use rules::{Level, RULES, Rule};
 
+use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::output;
 use rules::Finding;
@@ -44,8 +45,9 @@ struct Spot {
 }
 
 impl Spot {
+    /// What it quotes may be an address with a login.
     fn new(place: (&str, usize), why: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { file: place.0.to_owned(), line: place.1, why: why.into(), fix: fix.into() }
+        Self { file: place.0.to_owned(), line: place.1, why: redact(&why.into()), fix: redact(&fix.into()) }
     }
 }
 

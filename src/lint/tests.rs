@@ -220,3 +220,16 @@ fn a_line_of_the_plugins_own_in_requirements_is_named() {
     }
     finds("installs-itself", 0, &[(".mcp.json", &entry), ("requirements.txt", "./wheels/a-1-py3-none-any.whl")]);
 }
+
+#[test]
+fn a_login_in_an_address_is_shown_nowhere() {
+    let entry =
+        server(&["uvx", "--from", "git+https://me:hunter22@h.example/s", "s", "/home/ann/https://me:hunter22@h/x"]);
+    let root = plugin(&vec![(".mcp.json".to_owned(), entry)]);
+    let findings = findings(root.path()).unwrap();
+    assert_eq!(findings.len(), 2);
+    for finding in findings {
+        let told = format!("{}{}", finding.spot.why, finding.spot.fix);
+        assert!(told.contains("****") && !told.contains("hunter22"), "{told}");
+    }
+}

@@ -5,7 +5,7 @@ use super::outlet::Outlet;
 use crate::credentials::Known;
 use crate::error::Result;
 use crate::home::Home;
-use crate::log::last_lines;
+use crate::log::telling_lines;
 use crate::threads::Inbox;
 use std::io::{self, Read, Write};
 use std::process::ExitStatus;
@@ -267,9 +267,9 @@ impl Tail {
         });
     }
 
-    /// The last lines, at most `count`.
+    /// What tells most of it, at most `count` lines.
     pub fn lines(&self, count: usize) -> Vec<String> {
         let tail = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last_lines(&Known::in_environment().redact(&String::from_utf8_lossy(&tail)), count)
+        telling_lines(&Known::in_environment().redact(&String::from_utf8_lossy(&tail)), count)
     }
 }

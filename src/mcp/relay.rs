@@ -299,10 +299,11 @@ impl Relay {
 
     /// The command does not start in a generation: it may in another.
     fn did_not_start(&mut self, sealed: Sealed, failed: Failed, code: u8) -> Option<u8> {
-        let error = failed.to_error();
+        let another = self.wanted.another(&sealed.generation);
+        let error = failed.to_error(self.instead_of.is_some() || another.is_some());
         output::error(&error);
         self.note_failed(&sealed, &failed);
-        if let (None, Some(home)) = (&self.instead_of, self.wanted.another(&sealed.generation)) {
+        if let (None, Some(home)) = (&self.instead_of, another) {
             output::note(&format!("{} is started with its previous packages", self.plugin));
             self.instead_of = Some((sealed, failed));
             let started = self.start(home).inspect_err(output::error);
@@ -336,10 +337,7 @@ impl Relay {
             if key.is_proven(old) || key.failed(old).is_some_and(|known| known.excuses(&failed.files)) {
                 return Ok(());
             }
-            let text = format!(
-                "its server does not start with its new packages ({}); {FELL_BACK}",
-                failed.said.last().unwrap_or(&failed.end)
-            );
+            let text = format!("its server does not start with its new packages ({}); {FELL_BACK}", failed.sentence());
             let failed = Failed { instead: Some(server.sealed.generation.name()), ..failed };
             key.note_failed(old, &failed).and_then(|()| news::leave_fall_back(&self.store, &text))
         });

@@ -283,7 +283,9 @@ fn a_change_that_nobody_agreed_to_is_not_agreed() {
 
 #[test]
 fn what_hurts_users_is_lint_findings() {
-    let plugin = Plugin::new("x").file(".mcp.json", r#"{ "mcpServers": { "s": { "command": "./server.sh" } } }"#);
+    let plugin =
+        Plugin::new("x").file(".mcp.json", r#"{ "mcpServers": { "s": { "command": "python3", "args": ["s.py"] } } }"#);
+    plugin.write("s.py", "print()\n");
     let said = plugin.command(["lint", plugin.root.to_str().unwrap()]).run();
     let row = Kind::LintFindings.info();
     said.exits(row.exit.into()).stderr_has(row.code).stderr_has("cause: 1 error");

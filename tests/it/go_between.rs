@@ -413,7 +413,9 @@ mod a_generation_is_proven_by_the_first_server_that_answers {
             assert_eq!(value_of(&mut server), "alpha 1.0");
             let said = |text: &str| server.stderr().contains(text);
             wait_until("stderr says it", LONG, || said("alpha moved its things") && said("previous packages"));
-            wait_until("the fall-back is written down", LONG, || world.plugin.state().join("news").is_dir());
+            wait_until("the fall-back is written down", LONG, || {
+                world.plugin.state().join("news/fell-back.json").is_file()
+            });
 
             // Said once, and with the end of what the server said.
             let message = world.plugin.hook().ok().json()["systemMessage"].as_str().unwrap().to_owned();

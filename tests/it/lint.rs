@@ -56,6 +56,10 @@ fn warnings_alone_are_no_failure_unless_they_are_to_count() {
     lint(&plugin, &["--strict"]).exits(18).stderr_has("cause: 0 errors, 1 warning\n");
     let plugin = plugin.file("plugdeps.toml", "[lint]\nignore = ['relative-path', 'cwd-ignored']\n");
     lint(&plugin, &["--strict"]).ok().stdout_is("").stderr_has("plugdeps: nothing found\n");
+    let table = "[tool.plugdeps.lint]\nignore = ['cwd-ignored', 'relative-path']\n";
+    std::fs::rename(plugin.root.join("plugdeps.toml"), plugin.root.join("other.toml")).unwrap();
+    let plugin = plugin.file("pyproject.toml", table);
+    lint(&plugin, &["--strict"]).ok().stdout_is("");
     // What a plugin ships reads past it.
     plugin.bare_command(plugin.root.join("libexec/plugdeps")).arg("check").run().ok();
 }

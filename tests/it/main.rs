@@ -17,6 +17,7 @@ mod failure_classes;
 mod fixtures;
 mod go_between;
 mod hostile;
+mod hosts;
 mod init;
 mod invariants;
 mod launcher;

@@ -402,3 +402,29 @@ fn data_behind_a_link_and_a_plugin_behind_one_are_found_as_any_other() {
         }
     }
 }
+
+#[test]
+fn a_server_that_misses_a_package_is_told_by_its_error_and_not_by_the_last_line_of_node() {
+    let Some(plugin) = small() else { return };
+    plugin.write("main.js", "import 'nowhere'\n");
+    plugin.sync().ok();
+    let script = plugin.root.join("main.js");
+    let mut server = McpClient::spawn(plugin.command(["run", "--", "node", script.to_str().unwrap()]).into_command());
+    server.send_line(r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#);
+    let told = server.recv(Duration::from_secs(30)).unwrap()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(told.contains("Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'nowhere'"), "{told}");
+    assert!(told.ends_with("if it misses a package, let its manifest name that"), "{told}");
+}
+
+#[test]
+fn a_package_whose_script_does_not_run_is_named() {
+    let Some(plugin) = small() else { return };
+    let lock = fs::read_to_string(plugin.root.join("package-lock.json")).unwrap();
+    plugin.write("package-lock.json", &lock.replace(r#""version":"#, r#""hasInstallScript":true,"version":"#));
+    let check = || plugin.command(["--check"]).run();
+    let note =
+        "`zod` has a script for its installation, which does not run: `scripts = [\"zod\"]` in the configuration";
+    check().stdout_has(note).stdout_lacks("`is-number` has a script");
+    plugin.write("plugdeps.toml", "scripts = ['zod']\n");
+    check().stdout_lacks("has a script");
+}

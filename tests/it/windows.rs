@@ -156,6 +156,18 @@ fn an_update_that_fails_leaves_the_last_good_environment() {
 }
 
 #[test]
+fn data_below_a_path_that_is_too_long_are_refused_before_anything_is_written() {
+    let Some(machine) = Machine::new() else { return };
+    let long = machine.windows(&format!("{0}/{0}/data", "d".repeat(110)));
+    let hook = machine.plugdeps(&["--data", &long, "session-start"]).run();
+    assert!(hook.ok().stdout.contains("its path is too long for programs to be started below it"), "{hook}");
+    assert!(!machine.path(&"d".repeat(110)).exists());
+    let long = machine.windows(&format!("{}/data", "d".repeat(140)));
+    machine.plugdeps(&["--data", &long, "sync"]).run().ok();
+    machine.plugdeps(&["--data", &long, "--check"]).run().ok();
+}
+
+#[test]
 fn a_name_without_exe_is_the_program_and_not_the_launcher_beside_it() {
     let Some(machine) = Machine::new() else { return };
     machine.write("root/bin/plugdeps", include_str!("../../launcher.sh"));
