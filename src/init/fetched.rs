@@ -57,27 +57,40 @@ pub fn provide(draft: &mut Draft, plugin: &Plugin, mut wiring: Box<Wiring>, new:
     if let Some(what) = hindrance(&wiring, &directory, is_known, settings, plugin) {
         return Ok(Provided::ByHand(what));
     }
-    let mut newest = None;
-    if let Some(package) = fetched(&wiring) {
-        let Some(known) = npm::look(draft, &directory, package)? else {
-            return Ok(Provided::ByHand(unknown(package, &directory)));
-        };
-        if known.has_scripts {
-            wiring.notes.push(scripts(package));
-        }
-        wiring.command[0] = known.program;
-        newest = known.version;
+    match told(draft, &mut wiring, &directory)? {
+        Ok(newest) => put(draft, wiring, directory, newest.as_deref(), !is_known),
+        Err(what) => Ok(Provided::ByHand(what)),
     }
+}
+
+/// Has the command be what the package calls its program; its newest version, where that was asked. Or why not.
+fn told(draft: &Draft, wiring: &mut Wiring, directory: &str) -> Result<std::result::Result<Option<String>, String>> {
+    let Some(package) = fetched(wiring).cloned() else { return Ok(Ok(None)) };
+    let Some(known) = npm::look(draft, directory, &package)? else { return Ok(Err(unknown(&package, directory))) };
+    if known.has_scripts {
+        wiring.notes.push(scripts(&package));
+    }
+    wiring.command[0] = known.program;
+    Ok(Ok(known.version))
+}
+
+fn put(
+    draft: &mut Draft,
+    mut wiring: Box<Wiring>,
+    directory: String,
+    newest: Option<&str>,
+    is_new: bool,
+) -> Result<Provided> {
     let mut next = Vec::new();
     for package in &wiring.packages {
-        match packages::add(draft, &directory, wiring.runtime, package, newest.as_deref())? {
+        match packages::add(draft, &directory, wiring.runtime, package, newest)? {
             Added::ByHand(what) => return Ok(Provided::ByHand(what)),
             Added::Now(command) => next.push(format!("`{command}` pins `{}`{}", package.name, within(&directory))),
             Added::Already => {}
         }
     }
     wiring.directory = Some(directory);
-    Ok(Provided::Manifest { wiring, next, is_new: !is_known })
+    Ok(Provided::Manifest { wiring, next, is_new })
 }
 
 /// Whether a server is fetched that is the plugin's own project or package.

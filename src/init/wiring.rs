@@ -72,40 +72,39 @@ pub fn verdict(draft: &Draft, entry: &Entry) -> Verdict {
 /// The last command of a line is the server; the others may only lead to it.
 fn of_line(draft: &Draft, line: &Line) -> Verdict {
     let start = of_command(&line.last);
+    at_once(&start).unwrap_or_else(|| match alone(draft, line, start) {
+        Ok((start, notes)) => wire(draft, &start, notes),
+        Err(what) => Verdict::ByHand(what),
+    })
+}
+
+/// What is to become of a server for which nothing else counts.
+fn at_once(start: &Start) -> Option<Verdict> {
     match start.way {
-        Way::Plugdeps => return Verdict::Wired,
-        Way::Container => return Verdict::Left("it runs in a container, which has its own packages".into()),
-        Way::Program => {
-            if let Some(verdict) = of_program(&start) {
-                return verdict;
-            }
-        }
-        _ => {}
+        Way::Plugdeps => Some(Verdict::Wired),
+        Way::Container => Some(Verdict::Left("it runs in a container, which has its own packages".into())),
+        Way::Program => of_program(start),
+        _ => None,
     }
-    match of_commands(draft, &line.text, &line.before) {
-        Fate::Stays(hindrance) | Fate::Other(Some(hindrance)) => {
-            return Verdict::ByHand(format!("before it starts, {hindrance}"));
-        }
-        _ => {}
+}
+
+/// How the server is started without the rest of its line, and what its author should know of that; or what of the line
+/// cannot be left out.
+fn alone(draft: &Draft, line: &Line, start: Start) -> Result<(Start, Vec<String>), String> {
+    if let Fate::Stays(hindrance) | Fate::Other(Some(hindrance)) = of_commands(draft, &line.text, &line.before) {
+        return Err(format!("before it starts, {hindrance}"));
     }
-    let exported = match exported(&line.before) {
-        Ok(exported) => exported,
-        Err(what) => return Verdict::ByHand(what),
-    };
     let mut start = as_interpreted(start);
-    start.variables.splice(0..0, exported);
+    start.variables.splice(0..0, exported(&line.before)?);
     let set = start.variables.iter().map(|(_, value)| value);
-    let open = |word: &&String| line.is_shell && !is_known(word);
-    if let Some(word) = start.command.iter().chain(set).chain(&start.directory).find(open) {
-        return Verdict::ByHand(format!("what `{word}` is, only a shell can say"));
+    let mut words = start.command.iter().chain(set).chain(&start.directory);
+    if let Some(word) = words.find(|word| line.is_shell && !is_known(word)) {
+        return Err(format!("what `{word}` is, only a shell can say"));
     }
     if start.command.is_empty() {
-        return Verdict::ByHand("no program can be seen in it".into());
+        return Err("no program can be seen in it".into());
     }
-    match options::of(&line.last.words) {
-        Ok(notes) => wire(draft, &start, notes),
-        Err(what) => Verdict::ByHand(what),
-    }
+    Ok((start, options::of(&line.last.words)?))
 }
 
 /// What is exported before the server starts, but for what only leads to packages.
