@@ -82,7 +82,8 @@ fn the_documentation_lists_every_rule_with_its_level_and_its_sentence() {
 
 #[test]
 fn each_rule_finds_something_in_its_bad_example_and_nothing_in_its_good_one() {
-    for section in sections() {
+    // Nothing says there that a file may not be executed.
+    for section in sections().into_iter().filter(|section| cfg!(unix) || section.name != "not-executable") {
         let name = section.name.as_str();
         assert_eq!(found(&section.bad).get(name), Some(&1), "`{name}` in its bad example");
         assert_eq!(found(&section.good).get(name), None, "`{name}` in its good example");
