@@ -10,9 +10,6 @@ const COMMANDS: &[&str] =
     &["session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot"];
 const FLAGS: &[&str] =
     &["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
-/// Those that only commands for authors have.
-const FOR_AUTHORS: &[&str] =
-    &["--strict", "--platform", "--python", "--dry-run", "--yes", "--undo", "--dir", "--binary"];
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +57,7 @@ const OWN_FLAGS: &[(&str, &[Command])] = &[
     ),
 ];
 
-/// The same of those that only commands for authors have.
+/// Flags that only commands for authors have, and which of them.
 const AUTHORS_OWN_FLAGS: &[(&str, &[Command])] = &[
     ("--dry-run", &[Command::Init]),
     ("--yes", &[Command::Init]),
@@ -245,7 +242,7 @@ fn authors_flag(name: &str, value: &mut dyn FnMut() -> Result<OsString>, typed: 
 }
 
 fn unknown_flag(name: &str) -> Error {
-    let known: Vec<&str> = FLAGS.iter().chain(if HAS_AUTHORS { FOR_AUTHORS } else { &[] }).copied().collect();
+    let known: Vec<&str> = FLAGS.iter().copied().chain(own_flags().map(|(own, _)| *own)).collect();
     unknown("flag", &format!("--{name}"), &known)
 }
 

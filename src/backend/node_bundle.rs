@@ -11,7 +11,6 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::generation::Generation;
 use serde_json::Value;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// How the address of a package begins that is carried; `HASH/FILE` follows. Nothing is ever asked there.
@@ -49,20 +48,7 @@ fn place(archive: &Path, hash: &str, cache: &Path) -> Result<()> {
     };
     let directory = cache.join("_cacache/content-v2/sha512").join(first).join(second);
     fs::create_directory(&directory)?;
-    copy(archive, &directory.join(rest)).map_err(|e| failed().because(e))
-}
-
-/// Copies an archive, which may be large.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut source = fs::open(from).ok_or(io::ErrorKind::NotFound)?;
-    let mut target = fs::create_new(to).map_err(|error| io::Error::other(error.sentence()))?;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match source.read(&mut buffer)? {
-            0 => return Ok(()),
-            read => fs::append(&mut target, to, &buffer[..read])?,
-        }
-    }
+    fs::copy(archive, &directory.join(rest)).map_err(|error| failed().because(error.sentence()))
 }
 
 /// npm goes to the registry for an archive that is another one than the lock says, and does without it where it may.
