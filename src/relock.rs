@@ -160,9 +160,8 @@ impl Making<'_> {
         let Some(line) = text.lines().find(tells) else { return Ok(()) };
         let error = Error::new(Kind::ManifestInvalid, format!("write `{}`", target(self.source)));
         let error = error.because(format!("a login would stand in it: `{}`", secrets.redact(line)));
-        Err(error.hint(
-            "write variables in its place (`https://${USER}:${TOKEN}@…`), or put it where installers look for logins",
-        ))
+        // Without an address, of which the login would be hidden here as well.
+        Err(error.hint("write variables in its place, `${USER}:${TOKEN}`, or put it where installers look for logins"))
     }
 
     fn tell_python(&self, version: &str) {

@@ -16,6 +16,7 @@ mod errors;
 mod failure_classes;
 mod fixtures;
 mod go_between;
+mod guide;
 mod hostile;
 mod hosts;
 mod init;
