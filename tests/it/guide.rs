@@ -119,11 +119,7 @@ impl Reader {
     fn run(&mut self, command: &str, block: &Block) {
         let cmd = self.plugin.bare_command("sh").arg("-c").arg(format!("exec 2>&1\n{command}\n")).cwd(&self.directory);
         let output = cmd.run();
-        println!(
-            "{:?} {:6.2} s  {command}",
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(),
-            output.elapsed.as_secs_f64()
-        );
+        println!("{:6.2} s  {command}", output.elapsed.as_secs_f64());
         self.said.clone_from(&output.stdout);
         assert!(output.status.success(), "{}", at(block, &format!("`{command}` fails\n{output}")));
     }
@@ -170,7 +166,6 @@ fn whoever_follows_the_guide_with_node_arrives() {
         Ok(node) => node,
         Err(why) => return skip("node", &why),
     };
-    println!("{:?}", std::time::SystemTime::now());
     let blocks: Vec<_> = blocks("guide.md").into_iter().filter(is_for_node).collect();
     let mut reader = Reader::new();
     // What npm has once been told of a package it is not told again.

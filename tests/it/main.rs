@@ -43,4 +43,5 @@ mod secrets;
 mod supply_chain;
 mod support;
 mod support_works;
+mod troubleshooting;
 mod windows;

@@ -17,10 +17,15 @@ pub struct Block {
     pub text: String,
 }
 
+/// `docs/NAME`.
+pub fn text(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|e| panic!("read `{}`: {e}", path.display()))
+}
+
 /// The blocks of `docs/NAME`, in their order.
 pub fn blocks(name: &str) -> Vec<Block> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("read `{}`: {e}", path.display()));
+    let text = text(name);
     let (mut found, mut section, mut before) = (Vec::new(), String::new(), String::new());
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
