@@ -67,15 +67,10 @@ impl Block {
 }
 
 /// The first line that is not said, or not behind the others: `…` stands for anything, alone for any number of lines.
-/// Without such a line before it, a line follows the last one at once.
 pub fn missing<'a>(shown: &'a [String], said: &str) -> Option<&'a str> {
     let mut rest = said.lines();
-    for line in shown.iter().filter(|line| *line != "…") {
-        if !rest.any(|said| fits(line, said)) {
-            return Some(line);
-        }
-    }
-    None
+    let mut lines = shown.iter().filter(|line| *line != "…");
+    lines.find(|line| !rest.any(|said| fits(line, said))).map(String::as_str)
 }
 
 /// Whether a line is as it is shown.
@@ -90,4 +85,36 @@ fn fits(shown: &str, said: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+/// What stands below a heading in a text, up to the next one that is not below it.
+#[track_caller]
+pub fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let begin = text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("there is no `{heading}`"));
+    let text = &text[begin + heading.len() + 2..];
+    let level = heading.split(' ').next().unwrap().len();
+    let higher = |at: &(usize, &str)| text[at.0 + 1..].split(' ').next().unwrap().len() <= level;
+    text.match_indices("\n#").find(higher).map_or(text, |(end, _)| &text[..end])
+}
+
+/// The rows of the tables in a text, without their heads.
+pub fn rows(text: &str) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for line in text.lines().map(str::trim) {
+        let is_head = line.starts_with("|---");
+        if is_head {
+            rows.pop();
+        }
+        if line.starts_with('|') && !is_head {
+            let cells = line.replace("\\|", "\0");
+            let cells = cells.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('\0', "|"));
+            rows.push(cells.collect());
+        }
+    }
+    rows
+}
+
+/// What stands between backticks.
+pub fn codes(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
 }
