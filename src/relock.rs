@@ -57,7 +57,7 @@ pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<(
     if known.as_deref() == Some(text.as_bytes()) {
         return told(environment, &target, "stays as it is");
     }
-    write(&path, &text)?;
+    workbench::write(&path, text.as_bytes())?;
     told(environment, &target, "is written: ship it with the plugin")?;
     indexes(&text).iter().for_each(|index| output::note(&format!("`{target}` has installers fetch from `{index}`")));
     if let Some(name) = environment.settings.manifest.as_deref().filter(|name| unread(name, &target)) {
@@ -120,14 +120,6 @@ fn indexes(lock: &str) -> BTreeSet<&str> {
 fn rest(lock: &[u8]) -> &[u8] {
     let end = lock.iter().position(|&byte| byte == b'\n').map_or(lock.len(), |end| end + 1);
     lock.get(end..).unwrap_or_default()
-}
-
-/// Whole, or not at all.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let mut staged = path.as_os_str().to_owned();
-    staged.push(".new");
-    fs::write(Path::new(&staged), text.as_bytes())?;
-    fs::rename(Path::new(&staged), path)
 }
 
 struct Making<'a> {
