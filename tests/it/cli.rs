@@ -3,6 +3,7 @@
 
 use crate::support::document::{codes, rows, section, text};
 use crate::support::*;
+use plugdeps::config::Config;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -334,6 +335,10 @@ fn each_key_of_the_configuration_is_understood_as_it_is_told_and_there_are_no_ot
             tried.write("plugdeps.toml", &format!("{key} = {example}\n"));
             let output = tried.cmd(&["check"], &tried.world.plugin.root).run();
             assert!([0, 10, 11].contains(&output.status.code().unwrap()), "`{key} = {example}`: {output}");
+        }
+        let known = Config::default();
+        for (name, default) in [("deadline", known.deadline), ("wait", known.wait)] {
+            assert!(key != name || codes(&row[1]) == [default.to_string()], "`{key}` is {default} where nobody says it");
         }
         keys.insert(key);
     }
