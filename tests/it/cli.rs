@@ -338,7 +338,10 @@ fn each_key_of_the_configuration_is_understood_as_it_is_told_and_there_are_no_ot
         }
         let known = Config::default();
         for (name, default) in [("deadline", known.deadline), ("wait", known.wait)] {
-            assert!(key != name || codes(&row[1]) == [default.to_string()], "`{key}` is {default} where nobody says it");
+            assert!(
+                key != name || codes(&row[1]) == [default.to_string()],
+                "`{key}` is {default} where nobody says it"
+            );
         }
         keys.insert(key);
     }

@@ -91,7 +91,10 @@ impl Reader {
         let python = tools::version(&tools::python()).unwrap();
         let text = text.replace("\">=3.10\"", &format!("\">={python}\""));
         let text = text.replace("python = \"3.12\"", &format!("python = \"{python}\""));
-        text.replace("https://me:secret@index.example.com/simple", &self.index.url_with_login("me:secret"))
+        ["me:secret", "${INDEX_USER}:${INDEX_TOKEN}"].iter().fold(text, |text, login| {
+            let named = format!("https://{login}@index.example.com/simple");
+            text.replace(&named, &self.index.url_with_login(login))
+        })
     }
 
     /// The steps of a workflow in its plugin, but for the one that gets the program.
