@@ -7,6 +7,7 @@ mod backends;
 mod bundle;
 mod check;
 mod cli;
+mod comparison;
 mod conformance;
 mod crash_points;
 mod crowds;
@@ -37,6 +38,7 @@ mod power_loss;
 mod real_client;
 #[cfg(target_os = "linux")]
 mod real_faults;
+mod recording;
 mod relock;
 mod repository;
 mod scripts;
