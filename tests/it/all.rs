@@ -112,10 +112,11 @@ fn leftovers(report: &Value) -> Vec<(String, String)> {
     leftovers.map(|one| (name(&one["data"]), one["kind"].as_str().unwrap().to_owned())).collect()
 }
 
-/// What `du` says of a directory, but for the directory itself.
+/// What `du` says of a directory, but for the directory itself: a file with several names counts once.
 fn taken_up(directory: &Path) -> u64 {
     let entries = walkdir::WalkDir::new(directory).min_depth(1).into_iter().flatten();
-    entries.map(|entry| entry.metadata().unwrap().blocks() * 512).sum()
+    let sizes = entries.map(|entry| entry.metadata().unwrap()).map(|file| (file.ino(), file.blocks() * 512));
+    sizes.collect::<std::collections::BTreeMap<_, _>>().values().sum()
 }
 
 #[test]
@@ -170,6 +171,7 @@ fn data_of_a_plugin_that_is_gone_lose_what_is_ours_and_nothing_else() {
     let state = home.state("gone-m", "main");
     home.state("gone-m", "node");
     let data = home.data("gone-m");
+    fs::hard_link(state.join("g-aaaaaaaa/env/file"), data.join("plugdeps/node/again")).unwrap();
     write(&data.join("notes.db"), "precious");
     write(&data.join("plugdeps/.tools/uv-1/bin/uv"), "uv");
     write(&data.join("plugdeps/.machine"), "x");
@@ -417,6 +419,32 @@ fn what_the_host_is_told_of_its_place_is_obeyed_and_a_marketplace_here_is_looked
         let version = &report["plugins"][0]["versions"][0];
         assert_eq!((&version["root"], &version["in_place"]), (&json!(market.join("sub").join(name)), &json!(true)));
     }
+}
+
+/// The names of an object's fields, and of those of the objects in its lists; an environment's are those of `--check`.
+fn fields(value: &Value, found: &mut Vec<String>) {
+    for (name, value) in value.as_object().into_iter().flatten() {
+        found.push(name.clone());
+        let objects = value.as_array().into_iter().flatten().filter(|_| name != "environments");
+        objects.for_each(|object| fields(object, found));
+    }
+}
+
+#[test]
+fn the_documentation_names_every_field_of_the_json() {
+    let home = Home::with(&[("a@m", "m/a/1.0.0")]);
+    home.version("m/a/1.0.0", &["main"]);
+    home.state("a-m", "main");
+    home.state("gone-m", "main");
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md")).unwrap();
+    let (_, section) = page.split_once("## The JSON of `--check --all`\n").expect("there is no such section");
+    let mut found = Vec::new();
+    fields(&home.look(11), &mut found);
+    assert!(found.len() > 25, "{found:?}");
+    let is_named =
+        |name: &String| ["`", "`.", "`.versions."].iter().any(|start| section.contains(&format!("{start}{name}`")));
+    let missing: Vec<_> = found.iter().filter(|name| !is_named(name)).collect();
+    assert!(missing.is_empty(), "the documentation lacks {missing:?}");
 }
 
 #[test]
