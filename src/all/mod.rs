@@ -55,9 +55,11 @@ pub fn check(is_json: bool) -> Result<u8> {
 pub fn prune(wish: &Wish) -> Result<()> {
     let plan = plan::Plan::make(&Survey::make()?);
     output::data(&plan.shown());
-    if plan.parts.is_empty() {
+    if plan.parts.is_empty() && plan.failed.is_empty() {
         output::note("nothing to remove");
-        return plan.failed.map_or(Ok(()), Err);
+    }
+    if plan.parts.is_empty() {
+        return removal::carry_out(&plan);
     }
     let proposal =
         Proposal { change: "remove what nothing uses".into(), question: "remove this?", verb: ("removed", "removes") };

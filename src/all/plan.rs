@@ -22,8 +22,8 @@ pub struct Plan {
     pub parts: Vec<Part>,
     /// What nothing is said to need, but something uses: sentences.
     pub in_use: Vec<String>,
-    /// What could not be looked at.
-    pub failed: Option<Error>,
+    /// Why some could not be looked at.
+    pub failed: Vec<Error>,
 }
 
 /// What of the data of one plugin would be removed.
@@ -81,7 +81,7 @@ impl Plan {
 
     /// One that cannot be looked at does not keep the others.
     fn keep(&mut self, added: Result<()>) {
-        self.failed = added.err().or(self.failed.take());
+        self.failed.extend(added.err());
     }
 
     fn add_environment(&mut self, tenant: &Tenant, name: &str) -> Result<()> {

@@ -28,35 +28,41 @@ const WANTED: &str = "wanted again, left alone";
 /// Something cannot be removed, or could not be looked at; the rest is gone all the same.
 pub fn carry_out(plan: &Plan) -> Result<()> {
     let mut failed = plan.failed.clone();
-    failed.iter().for_each(output::error);
     for part in &plan.parts {
         match remove(part) {
             Ok(told) => output::note(&format!("{}: {told}", part.owner)),
             // One that fails does not keep the others.
-            Err(error) => failed.replace(error).iter().for_each(output::error),
+            Err(error) => failed.push(error),
         }
     }
-    failed.map_or(Ok(()), Err)
+    let last = failed.pop();
+    failed.iter().for_each(output::error);
+    last.map_or(Ok(()), Err)
+}
+
+/// Whose it is must be known, since a removal follows what is in it.
+fn check_owner(data: &Path, name: &str) -> Result<()> {
+    trust::check(data, name).map_err(|error| error.hint("remove it yourself, if you know whose it is"))
 }
 
 fn remove(part: &Part) -> Result<String> {
     let data = &part.data;
     match &part.what {
         What::Generations(name, _) => {
-            trust::check(data, name)?;
+            check_owner(data, name)?;
             prune::one(data, name).map(|told| format!("environment {name}: {told}"))
         }
         What::Environment(name) => {
-            trust::check(data, name)?;
+            check_owner(data, name)?;
             let outcome = remove_environment(data, name)?;
             Ok(format!("environment {name}: {}", outcome.unwrap_or_else(|| removed(part))))
         }
         What::Aside(name) => {
-            trust::check(data, "")?;
+            check_owner(data, name)?;
             fs::remove_tree(&ours(data).join(name)).map(|()| removed(part))
         }
         What::Everything => {
-            trust::check(data, "")?;
+            environments(data).iter().try_for_each(|name| check_owner(data, name))?;
             Ok(remove_everything(data)?.unwrap_or_else(|| removed(part)))
         }
     }
@@ -115,6 +121,7 @@ fn remove_links(data: &Path) -> Result<()> {
 
 fn remove_rest(data: &Path) -> Result<()> {
     let ours = ours(data);
+    
     asides(&ours).into_iter().try_for_each(|name| fs::remove_tree(&ours.join(name)))?;
     fs::remove_tree(&work::tools(data))?;
     fs::remove_file(&ours.join(".machine"))?;

@@ -122,16 +122,12 @@ fn taken_up(directory: &Path) -> u64 {
 #[test]
 fn every_plugin_that_uses_plugdeps_is_listed_with_its_state_its_size_and_its_last_failure() {
     let mut plugin = Plugin::new("tiny");
-    let root = plugin.home.join(".claude/plugins/cache/m/tiny/1.0.0");
-    fs::create_dir_all(root.parent().unwrap()).unwrap();
-    fs::rename(&plugin.root, &root).unwrap();
-    plugin.root = root;
     plugin.data = plugin.home.join(".claude/plugins/data/tiny-m");
     let mut world = World::with(Installer::Uv, plugin.fixture("tiny"));
     let first = world.built();
     let home = Home(std::mem::replace(&mut world.plugin, Plugin::new("unused")));
     home.version("m/other/1.0.0", &[]);
-    home.install(&[("tiny@m", "m/tiny/1.0.0"), ("other@m", "m/other/1.0.0")]);
+    home.install(&[("tiny@m", home.0.root.to_str().unwrap()), ("other@m", "m/other/1.0.0")]);
 
     let report = home.look(0);
     let [tiny] = report["plugins"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
@@ -330,7 +326,9 @@ fn each_version_is_looked_at_once_however_many_have_it() {
 
 #[test]
 fn the_host_may_install_the_plugin_while_somebody_is_asked() {
-    let home = Home::with(&[]);
+    let home = Home::with(&[("a@m", "m/a/2.0.0")]);
+    home.version("m/a/2.0.0", &["new"]);
+    home.state("a-m", "old");
     home.state("late-m", "main");
     home.state("gone-m", "main");
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -346,14 +344,57 @@ fn the_host_may_install_the_plugin_while_somebody_is_asked() {
         stderr.read_exact(&mut byte).expect("it did not ask");
         said.extend(byte);
     }
-    home.install(&[("late@m", "m/late/1.0.0")]);
+    home.version("m/a/1.0.0", &["old"]);
+    home.install(&[("a@m", "m/a/1.0.0"), ("late@m", "m/late/1.0.0")]);
     fs::File::from(terminal.try_clone().unwrap()).write_all(b"y\n").unwrap();
     stderr.read_to_end(&mut said).unwrap();
     let said = String::from_utf8_lossy(&said);
     assert!(asking.wait().unwrap().success(), "{said}");
     assert!(said.contains("late-m: wanted again, left alone") && said.contains("gone-m: removed"), "{said}");
-    assert!(home.data("late-m/plugdeps/main/g-aaaaaaaa/env/file").exists());
+    assert!(said.contains("a@m: environment old: wanted again, left alone"), "{said}");
+    for left in ["late-m/plugdeps/main", "a-m/plugdeps/old"] {
+        assert!(home.data(left).join("g-aaaaaaaa/env/file").exists(), "{left}");
+    }
     assert!(!home.data("gone-m/plugdeps").exists());
+}
+
+#[test]
+fn a_removal_that_is_killed_anywhere_is_finished_by_the_next() {
+    let home = Home::new();
+    let log = home.0.temp().join("faults");
+    for step in 1.. {
+        home.install(&[("a@m", "m/a/1.0.0")]);
+        home.version("m/a/1.0.0", &["kept"]);
+        home.state("a-m", "dropped");
+        let state = home.state("gone-m", "main");
+        write(&home.data("gone-m/notes"), "precious");
+        let _ = symlink(state.join("g-aaaaaaaa/env"), home.data("gone-m/venv"));
+        let _ = fs::remove_file(&log);
+        let fault = format!("prune:{step}:kill");
+        home.cmd(PRUNE_NOW).env("PLUGDEPS_FAULT", fault).env("PLUGDEPS_FAULT_LOG", &log).run();
+        home.cmd(PRUNE_NOW).run().ok();
+        let left: Vec<_> = Tree::of(&home.plugins().join("data")).paths().map(Path::to_path_buf).collect();
+        let expected = ["", "a-m", "a-m/plugdeps", "gone-m", "gone-m/notes"];
+        assert_eq!(left, expected.map(PathBuf::from), "killed at step {step}");
+        if !fs::read_to_string(&log).unwrap().contains("FAULT") {
+            assert!(step > 12, "it has only {step} steps");
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_removed_is_said_and_does_not_keep_the_rest() {
+    let home = Home::with(&[]);
+    // A directory in the place of a file that is locked.
+    for name in ["bad-m", "worse-m"] {
+        fs::create_dir_all(home.data(name).join("plugdeps/main/lock")).unwrap();
+    }
+    home.state("gone-m", "main");
+    let said = home.cmd(PRUNE_NOW).run();
+    said.exits(1).stderr_has("bad-m/plugdeps/main/lock`").stderr_has("worse-m/plugdeps/main/lock`");
+    said.stderr_has("gone-m: removed");
+    home.cmd(PRUNE_NOW).run().exits(1).stderr_lacks("nothing to remove");
 }
 
 #[test]
