@@ -106,8 +106,11 @@ pub mod mcp;
 pub mod run;
 pub mod hook;
 pub mod help;
+pub mod prune;
 pub mod typed;
 pub mod each;
+#[cfg(feature = "author")]
+pub mod agreement;
 #[cfg(feature = "author")]
 pub mod workbench;
 pub mod shell_token;
@@ -133,5 +136,7 @@ pub mod bundle;
 pub mod lint;
 #[cfg(feature = "author")]
 pub mod init;
+#[cfg(feature = "author")]
+pub mod all;
 pub mod author;
 pub mod cli;
