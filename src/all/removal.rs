@@ -3,6 +3,7 @@
 
 use super::hold::Hold;
 use super::host::Host;
+use super::os;
 use super::plan::{ASIDE, Part, Plan, What, asides};
 use super::space::{environments, ours};
 use super::survey::{Kind, unused};
@@ -79,11 +80,11 @@ fn remove_environment(data: &Path, name: &str) -> Result<Option<String>> {
         // Somebody else was faster.
         return Ok(None);
     }
-    let Some(_hold) = Hold::to_remove(&store)? else { return Ok(Some(IN_USE.into())) };
+    let Some(hold) = Hold::to_remove(&store)? else { return Ok(Some(IN_USE.into())) };
     if !unused(&Host::read()?, data).iter().any(|unused| unused == name) {
         return Ok(Some(WANTED.into()));
     }
-    discard(data, name).map(|()| None)
+    discard(data, name, hold).map(|()| None)
 }
 
 /// Removes all that is ours from the data of a plugin that is gone; why not, if it is not.
@@ -101,15 +102,21 @@ fn remove_everything(data: &Path) -> Result<Option<String>> {
     }
     // While what they lead to is there: afterwards nobody knows whose they are.
     remove_links(data)?;
-    names.iter().try_for_each(|name| discard(data, name))?;
-    drop(holds);
+    names.iter().zip(holds).try_for_each(|(name, hold)| discard(data, name, hold))?;
     remove_rest(data).map(|()| None)
 }
 
 /// As a whole, and out of the way at once: whoever holds a lock's file open finds nothing below its name any more.
-fn discard(data: &Path, name: &str) -> Result<()> {
-    fs::remove_tree(&ours(data).join(format!("{ASIDE}{name}")))?;
-    fs::discard_tree(&ours(data).join(name))
+fn discard(data: &Path, name: &str, hold: Hold) -> Result<()> {
+    let (directory, aside) = (ours(data).join(name), ours(data).join(format!("{ASIDE}{name}")));
+    fs::remove_tree(&aside)?;
+    // Where our own hold would prevent the renaming, so does whoever begins to use it in between.
+    let hold = os::RENAMES_WHAT_IS_OPEN.then_some(hold);
+    if fs::is_own_directory(&directory) {
+        fs::rename(&directory, &aside)?;
+    }
+    drop(hold);
+    fs::remove_tree(&aside)
 }
 
 fn remove_links(data: &Path) -> Result<()> {

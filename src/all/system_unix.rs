@@ -3,6 +3,9 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
+/// A directory can be renamed while files in it are open.
+pub(super) const RENAMES_WHAT_IS_OPEN: bool = true;
+
 /// The bytes that a file or directory takes up on the disk, and which file it is if it has several names.
 pub(super) fn on_disk(metadata: &Metadata) -> (u64, Option<(u64, u64)>) {
     let has_names = metadata.is_file() && metadata.nlink() > 1;

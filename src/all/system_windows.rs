@@ -2,6 +2,9 @@
 
 use std::fs::Metadata;
 
+/// A directory cannot be renamed while a file in it is open.
+pub(super) const RENAMES_WHAT_IS_OPEN: bool = false;
+
 /// The bytes in a file. How many it takes up, and whether it has other names, would take a call of its own for each.
 pub(super) fn on_disk(metadata: &Metadata) -> (u64, Option<(u64, u64)>) {
     (if metadata.is_file() { metadata.len() } else { 0 }, None)
