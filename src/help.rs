@@ -35,6 +35,8 @@ for authors
   lock [--check]         write a lock of the requirements, or say whether it is up to date
   bundle                 put the packages themselves into the plugin, for starts without a network
   snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
+  completions SHELL      print what completes these words in bash, zsh, fish or powershell
+  man                    print the manual, for `man`
 
   --dry-run, --yes       init: show and write nothing; write and do not ask
   --undo                 init: bring back what was there

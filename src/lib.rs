@@ -133,5 +133,11 @@ pub mod bundle;
 pub mod lint;
 #[cfg(feature = "author")]
 pub mod init;
+#[cfg(feature = "author")]
+pub mod vocabulary;
+#[cfg(feature = "author")]
+pub mod completions;
+#[cfg(feature = "author")]
+pub mod manual;
 pub mod author;
 pub mod cli;

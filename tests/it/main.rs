@@ -6,6 +6,7 @@ mod back_off;
 mod backends;
 mod bundle;
 mod check;
+mod completions;
 mod conformance;
 mod crash_points;
 mod crowds;
