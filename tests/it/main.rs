@@ -31,6 +31,7 @@ mod node_crashes;
 mod node_failures;
 mod node_ranges;
 mod node_secrets;
+mod packages;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;
