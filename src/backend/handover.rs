@@ -138,12 +138,20 @@ fn rewritten(root: &Path, manifest: &Manifest, source: &Source) -> Result<String
             lines += 1;
         }
         match told(root, manifest, source, line) {
-            Ok(told) => text.push_str(&told),
+            Ok(told) => push(&mut text, &told),
             Err(e) => failed = Some(e),
         }
     });
     text.push('\n');
     failed.map_or(Ok(text), Err)
+}
+
+/// Adds a line, whose blanks at the end are gone: behind a backslash one of them kept it from being continued.
+fn push(text: &mut String, line: &str) {
+    text.push_str(line);
+    if line.ends_with('\\') {
+        text.push(' ');
+    }
 }
 
 fn told(root: &Path, manifest: &Manifest, source: &Source, line: &Raw<'_>) -> Result<String> {
@@ -241,6 +249,7 @@ pub(super) fn file_url(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::requirement_text::{each_joined_line, without_comment};
 
     #[test]
     fn only_the_value_of_find_links_is_replaced() {
@@ -253,5 +262,19 @@ mod tests {
             ("-c links.txt", "-c links.txt"),
         ];
         cases.into_iter().for_each(|(text, told)| assert_eq!(with_link(text, "links", "URL"), told));
+    }
+
+    #[test]
+    fn a_line_that_is_not_continued_is_handed_over_as_one_that_is_not() {
+        let mut lines = Vec::new();
+        each_joined_line(b"-\\ \nalpha -r\n", &mut |_, line| lines.push(without_comment(line).to_owned()));
+        let mut handed = String::new();
+        lines.iter().for_each(|line| {
+            push(&mut handed, line);
+            handed.push('\n');
+        });
+        let mut again = Vec::new();
+        each_joined_line(handed.as_bytes(), &mut |_, line| again.push(without_comment(line).to_owned()));
+        assert_eq!((lines.len(), &lines), (2, &again));
     }
 }

@@ -1,81 +1,22 @@
 //! What shells complete, by a real Tab at a terminal, and the manual as its readers take it.
 
 use crate::support::namespace::skip;
+use crate::support::terminal::Terminal;
 use crate::support::*;
 use plugdeps::error::KINDS;
 use std::fs;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::path::Path;
+use std::process::Command;
 
 /// The author's program.
 const AUTHORS: &str = env!("CARGO_BIN_EXE_plugdeps");
-/// Gives a program a terminal: what is written here is typed there.
-const TERMINAL: &str = "import pty, sys; pty.spawn(sys.argv[1:])";
 const PROMPT: &str = "READY> ";
-
-/// A shell at a terminal, with the completions as its documentation has them loaded.
-struct Shell {
-    child: Child,
-    said: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Shell {
-    fn start(plugin: &Plugin, words: &[&str]) -> Self {
-        let program = Path::new(AUTHORS).parent().unwrap().to_owned();
-        let path = std::env::join_paths([program, PathBuf::from("/usr/bin"), PathBuf::from("/bin")]).unwrap();
-        let mut command = Command::new(tools::python());
-        command.args(["-c", TERMINAL]).args(words).current_dir(plugin.temp()).env_clear();
-        command.envs([("HOME", plugin.home.as_os_str()), ("ZDOTDIR", plugin.home.as_os_str()), ("PATH", &path)]);
-        command.envs([("TERM", "xterm"), ("LANG", "C.UTF-8")]);
-        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = streams.spawn().unwrap();
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let (mut screen, shared) = (child.stdout.take().unwrap(), Arc::clone(&said));
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = screen.read(&mut buffer) {
-                shared.lock().unwrap().extend_from_slice(&buffer[..count]);
-            }
-        });
-        let shell = Self { child, said };
-        wait_until("the shell is ready", Duration::from_secs(60), || shell.screen().contains(PROMPT));
-        shell
-    }
-
-    fn screen(&self) -> String {
-        String::from_utf8_lossy(&self.said.lock().unwrap()).into_owned()
-    }
-
-    /// Types these keys, and waits until this is on the screen.
-    #[track_caller]
-    fn types_and_sees(&mut self, keys: &str, wanted: &str) {
-        self.child.stdin.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
-        let seen = || self.screen().contains(wanted);
-        for _ in 0..6000 {
-            if seen() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        panic!("{keys:?} did not lead to {wanted:?}:\n{}", self.screen());
-    }
-}
-
-impl Drop for Shell {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Command, flag, value and directory, each begun and then completed, of a plugin with a finding.
 #[track_caller]
 fn completes(name: &str, start: &str, words: &[&str]) {
-    let Some(program) = tools::on_path(name) else {
-        return skip("completions", &format!("there is no `{name}` on PATH"));
+    let Some(program) = tools::on_path(name).filter(|_| Terminal::is_there()) else {
+        return skip("completions", &format!("there is no `{name}`, or no `tmux`, on PATH"));
     };
     let plugin = Plugin::new("x");
     let found = plugin.temp().join("a plugin");
@@ -86,11 +27,22 @@ fn completes(name: &str, start: &str, words: &[&str]) {
     for rc in [".rc", ".zshrc"] {
         fs::write(plugin.home.join(rc), start.replace("PROMPT", PROMPT)).unwrap();
     }
-    let rc = plugin.home.join(".rc").display().to_string();
-    let words: Vec<&str> = words.iter().map(|word| if *word == "RC" { rc.as_str() } else { word }).collect();
-    let mut shell = Shell::start(&plugin, &[&[program.to_str().unwrap()], words.as_slice()].concat());
-    shell.types_and_sees("plugdeps li\t--form\tgi\ta\t\n", "::error file=");
-    assert!(shell.screen().contains("a plugin/.mcp.json,line="), "{}", shell.screen());
+    let terminal = Terminal::start(&at_home(&plugin, &program, words), plugin.temp());
+    terminal.wait_for("the prompt", |screen| screen.contains(PROMPT.trim_end()));
+    for keys in ["plugdeps li", "Tab", "-", "-", "form", "Tab", "gi", "Tab", "a", "Tab", "Enter"] {
+        terminal.press(keys);
+    }
+    terminal.wait_for("the finding", |screen| screen.contains("::error file=a plugin/.mcp.json,line="));
+}
+
+/// The shell with the author's program on PATH; RC among the words is the file that it reads first.
+fn at_home(plugin: &Plugin, shell: &Path, words: &[&str]) -> Command {
+    let programs = [Path::new(AUTHORS).parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")];
+    let mut command = Command::new(shell);
+    command.args(words.iter().map(|word| if *word == "RC" { plugin.home.join(".rc") } else { word.into() }));
+    command.env("HOME", &plugin.home).env("ZDOTDIR", &plugin.home).env("TERM", "screen").env("LANG", "C.UTF-8");
+    command.env("PATH", std::env::join_paths(programs).unwrap()).current_dir(plugin.temp());
+    command
 }
 
 #[test]

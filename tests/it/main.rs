@@ -37,6 +37,7 @@ mod power_loss;
 mod real_client;
 #[cfg(target_os = "linux")]
 mod real_faults;
+mod recording;
 mod relock;
 mod repository;
 mod scripts;

@@ -13,10 +13,23 @@ pub struct Api {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
     wanted: Mutex<Option<String>>,
+    input: Mutex<Value>,
+    /// What it says before the result of a call, and where there is no tool.
+    words: Mutex<[String; 2]>,
     asked: Mutex<Vec<Asked>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            wanted: Mutex::default(),
+            input: json!({}).into(),
+            words: ["TOOL RESULT", "NO TOOL"].map(str::to_owned).into(),
+            asked: Mutex::default(),
+        }
+    }
 }
 
 /// One request for a message.
@@ -42,6 +55,18 @@ impl Api {
         self
     }
 
+    /// Calls it with these arguments.
+    pub fn with(self, input: Value) -> Self {
+        *self.shared.input.lock().unwrap() = input;
+        self
+    }
+
+    /// Says these words before the result of a call, and those where there is no tool.
+    pub fn saying(self, result: &str, no_tool: &str) -> Self {
+        *self.shared.words.lock().unwrap() = [result, no_tool].map(str::to_owned);
+        self
+    }
+
     /// What `ANTHROPIC_BASE_URL` is set to.
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
@@ -55,7 +80,7 @@ impl Api {
 
 /// What the model says next.
 enum Reply {
-    Call(String),
+    Call(String, Value),
     Say(String),
 }
 
@@ -71,7 +96,8 @@ impl Shared {
 
     fn message(&self, request: &Value) -> Answer {
         let tools = tools_of_servers(request);
-        let reply = self.reply(&tools, &results(request));
+        let words = self.words.lock().unwrap().clone();
+        let reply = self.reply(&tools, &results(request, &words[0]), &words[1]);
         let mut asked = self.asked.lock().unwrap();
         asked.push(Asked { tools, messages: request["messages"].clone() });
         let message = message_with(&reply, asked.len(), &request["model"]);
@@ -81,13 +107,13 @@ impl Shared {
         }
     }
 
-    fn reply(&self, offered: &[String], results: &[String]) -> Reply {
+    fn reply(&self, offered: &[String], results: &[String], no_tool: &str) -> Reply {
         let wanted = self.wanted.lock().unwrap();
         let is_wanted = |name: &&String| wanted.as_ref().is_none_or(|tool| name.ends_with(&format!("__{tool}")));
         match offered.iter().find(is_wanted) {
             _ if !results.is_empty() => Reply::Say(results.join("\n")),
-            Some(tool) => Reply::Call(tool.clone()),
-            None => Reply::Say("NO TOOL".into()),
+            Some(tool) => Reply::Call(tool.clone(), self.input.lock().unwrap().clone()),
+            None => Reply::Say(no_tool.into()),
         }
     }
 }
@@ -99,15 +125,15 @@ fn tools_of_servers(request: &Value) -> Vec<String> {
 }
 
 /// What came of the calls that the model made last; nothing when a person has spoken since.
-fn results(request: &Value) -> Vec<String> {
+fn results(request: &Value, word: &str) -> Vec<String> {
     let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let news = messages.iter().rev().take_while(|message| message["role"] != "assistant");
     let blocks = news.flat_map(|message| message["content"].as_array().into_iter().flatten());
-    blocks.filter(|block| block["type"] == "tool_result").map(repeated).collect()
+    blocks.filter(|block| block["type"] == "tool_result").map(|result| repeated(result, word)).collect()
 }
 
-fn repeated(result: &Value) -> String {
-    let word = if result["is_error"] == true { "TOOL ERROR" } else { "TOOL RESULT" };
+fn repeated(result: &Value, word: &str) -> String {
+    let word = if result["is_error"] == true { "TOOL ERROR" } else { word };
     format!("{word} {}", text_of(&result["content"]))
 }
 
@@ -120,8 +146,8 @@ fn text_of(content: &Value) -> String {
 
 fn message_with(reply: &Reply, number: usize, model: &Value) -> Value {
     let (content, stop) = match reply {
-        Reply::Call(tool) => {
-            (json!({ "type": "tool_use", "id": format!("toolu_{number}"), "name": tool, "input": {} }), "tool_use")
+        Reply::Call(tool, input) => {
+            (json!({ "type": "tool_use", "id": format!("toolu_{number}"), "name": tool, "input": input }), "tool_use")
         }
         Reply::Say(text) => (json!({ "type": "text", "text": text }), "end_turn"),
     };
@@ -144,7 +170,11 @@ fn events(mut message: Value) -> String {
     message["content"] = json!([]);
     let (empty, delta) = match block["text"].as_str() {
         Some(text) => (json!({ "type": "text", "text": "" }), json!({ "type": "text_delta", "text": text })),
-        None => (block.clone(), json!({ "type": "input_json_delta", "partial_json": "{}" })),
+        None => {
+            let input = block["input"].to_string();
+            let empty = json!({ "type": "tool_use", "id": block["id"], "name": block["name"], "input": {} });
+            (empty, json!({ "type": "input_json_delta", "partial_json": input }))
+        }
     };
     [
         json!({ "type": "message_start", "message": message }),

@@ -2,6 +2,7 @@
 //!
 //! It is given `--plugin-dir`, so that the plugin serves where it lies.
 
+use super::terminal::Terminal;
 use super::{Api, Plugin, processes, tools, wait_until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -50,6 +51,13 @@ impl Plugin {
         self.file("hooks/hooks.json", &hooks.replace(line, &format!("{WATCHED} {line}")))
     }
 
+    /// The servers, as the client names them.
+    fn servers(&self) -> Vec<String> {
+        let servers: Value = serde_json::from_slice(&fs::read(self.root.join(".mcp.json")).unwrap()).unwrap();
+        let servers = servers["mcpServers"].as_object().into_iter().flatten();
+        servers.map(|(server, _)| format!("mcp__plugin_{}_{server}", self.name())).collect()
+    }
+
     fn name(&self) -> String {
         let manifest = fs::read(self.root.join(".claude-plugin/plugin.json")).unwrap();
         let manifest: Value = serde_json::from_slice(&manifest).unwrap();
@@ -79,16 +87,41 @@ impl Claude<'_> {
         session
     }
 
+    /// The interactive client, which asks nothing before it begins.
+    #[track_caller]
+    pub fn in_terminal(self) -> Terminal {
+        let project = json!({ "hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true });
+        // The client shows this place as `~/project`.
+        let place = self.plugin.home.join("project");
+        fs::create_dir_all(&place).unwrap();
+        let projects = json!({ place.to_str().unwrap(): project });
+        let keys = json!({ "approved": ["none"], "rejected": [] });
+        let settings = json!({
+            "hasCompletedOnboarding": true, "theme": "dark", "customApiKeyResponses": keys, "projects": projects
+        });
+        fs::write(self.plugin.home.join(".claude.json"), settings.to_string()).unwrap();
+        let mut command = self.command();
+        command.current_dir(place).args(["--permission-mode", "default", "--allowedTools"]).args(self.plugin.servers());
+        command.env("TERM", "tmux-256color").env("COLORTERM", "truecolor");
+        Terminal::start(&command, self.plugin.temp())
+    }
+
     #[track_caller]
     fn spawn(self, mode: &[&str], stdin: Stdio) -> Session {
-        let program = tools::claude_code().unwrap_or_else(|why| panic!("no client: {why}"));
         let log = self.plugin.temp().join(format!("client-{}.log", next_number()));
-        let mut command = self.plugin.bare_command(program).into_command();
+        let mut command = self.command();
         command.args(mode).args(["--output-format", "stream-json", "--verbose"]);
-        command.args(["--permission-mode", "bypassPermissions"]);
-        command.arg("--plugin-dir").arg(&self.plugin.root).arg("--debug-file").arg(&log);
-        command.envs(SETTINGS).env("ANTHROPIC_BASE_URL", self.api.url());
+        command.args(["--permission-mode", "bypassPermissions"]).arg("--debug-file").arg(&log);
         Session::spawn(command, stdin, log)
+    }
+
+    #[track_caller]
+    fn command(self) -> Command {
+        let program = tools::claude_code().unwrap_or_else(|why| panic!("no client: {why}"));
+        let mut command = self.plugin.bare_command(program).into_command();
+        command.arg("--plugin-dir").arg(&self.plugin.root);
+        command.envs(SETTINGS).env("ANTHROPIC_BASE_URL", self.api.url());
+        command
     }
 }
 
