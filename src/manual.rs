@@ -1,42 +1,36 @@
 //! `man`: the manual, in the language of `man`, made of `docs/cli.md` itself, of `--help` and of the table of errors.
 
-use crate::error::{EXIT_CANNOT_BUILD, EXIT_WOULD_BUILD, KINDS, Result};
+use crate::error::{EXIT_CANNOT_BUILD, EXIT_WOULD_BUILD, KINDS};
 use crate::help::HELP;
-use crate::output;
 use std::fmt::Write;
 
 const DOCUMENT: &str = include_str!("../docs/cli.md");
 
-/// Prints it.
-///
-/// # Errors
-/// Never.
-pub fn print() -> Result<()> {
-    output::data(&render());
-    Ok(())
-}
-
-fn render() -> String {
+/// The page.
+pub fn page() -> String {
     let mut page = Page::default();
     let _ = writeln!(page.text, ".TH PLUGDEPS 1 \"\" \"plugdeps {}\"", env!("CARGO_PKG_VERSION"));
-    let mut help = HELP.lines();
-    let what = help.next().unwrap_or_default().trim_start_matches("plugdeps ");
+    let what = HELP.lines().next().unwrap_or_default().trim_start_matches("plugdeps ");
     page.section("Name");
     let _ = writeln!(page.text, "plugdeps \\- {}", inline(what));
     page.section("Description");
     DOCUMENT.lines().skip(1).chain([""]).for_each(|line| page.line(line));
     page.section("Exit status");
     page.paragraph_of("That of CMD for `run`. 0 is success. Otherwise:");
-    let of_check = [
-        (EXIT_WOULD_BUILD, "`check`: a start would build first."),
-        (EXIT_CANNOT_BUILD, "`check`: a start could not build."),
-    ];
-    let mut rows: Vec<(u8, String)> =
-        KINDS.iter().map(|row| (row.exit, format!("{}: {}", row.code, row.sentence))).collect();
-    rows.extend(of_check.map(|(exit, sentence)| (exit, sentence.to_owned())));
-    rows.sort();
-    rows.iter().for_each(|(exit, sentence)| page.item(&exit.to_string(), sentence));
+    statuses().iter().for_each(|(exit, sentence)| page.item(&exit.to_string(), sentence));
     page.text
+}
+
+/// What each exit status means, in their order.
+fn statuses() -> Vec<(u8, String)> {
+    let of_errors = KINDS.iter().map(|row| (row.exit, format!("{}: {}", row.code, row.sentence)));
+    let of_check = [
+        (EXIT_WOULD_BUILD, "`check`: a start would build first.".to_owned()),
+        (EXIT_CANNOT_BUILD, "`check`: a start could not build.".to_owned()),
+    ];
+    let mut rows: Vec<(u8, String)> = of_errors.chain(of_check).collect();
+    rows.sort();
+    rows
 }
 
 /// What is written, and what is being read.
@@ -240,7 +234,7 @@ fn literal(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn page(markdown: &str) -> String {
+    fn set(markdown: &str) -> String {
         let mut page = Page::default();
         markdown.lines().chain([""]).for_each(|line| page.line(line));
         page.text
@@ -248,16 +242,16 @@ mod tests {
 
     #[test]
     fn each_form_of_the_document_has_its_own_in_the_manual() {
-        assert_eq!(page("## Some *flags*\n### `run`\na\n\nb\n"), ".SH SOME FLAGS\n.SS \\fBrun\\fR\na\n.PP\nb\n");
-        assert_eq!(page("a\nb. c\n\nd\n"), ".PP\na b.\nc\n.PP\nd\n");
-        assert_eq!(page("- a\n  b\n- c\n\nd\n"), ".IP \\(bu 2\na b\n.IP \\(bu 2\nc\n.PP\nd\n");
-        assert_eq!(page("a:\n\n    b\n\n    c\n\nd\n"), ".PP\na:\n.PP\n.RS 4\n.nf\nb\n\nc\n.fi\n.RE\n.PP\nd\n");
-        assert_eq!(page("| a | b | c |\n|---|---|---|\n| x | y | z \\| |\n"), ".TP\nx\nb y: z |\n");
+        assert_eq!(set("## Some *flags*\n### `run`\na\n\nb\n"), ".SH SOME FLAGS\n.SS \\fBrun\\fR\na\n.PP\nb\n");
+        assert_eq!(set("a\nb. c\n\nd\n"), ".PP\na b.\nc\n.PP\nd\n");
+        assert_eq!(set("- a\n  b\n- c\n\nd\n"), ".IP \\(bu 2\na b\n.IP \\(bu 2\nc\n.PP\nd\n");
+        assert_eq!(set("a:\n\n    b\n\n    c\n\nd\n"), ".PP\na:\n.PP\n.RS 4\n.nf\nb\n\nc\n.fi\n.RE\n.PP\nd\n");
+        assert_eq!(set("| a | b | c |\n|---|---|---|\n| x | y | z \\| |\n"), ".TP\nx\nb y: z |\n");
         assert_eq!(
-            page("- a\n\n  | b | c |\n  |---|---|\n  | x | y |\n\n  d\n"),
+            set("- a\n\n  | b | c |\n  |---|---|\n  | x | y |\n\n  d\n"),
             ".IP \\(bu 2\na\n.RS 2\n.TP\nx\ny\n.RE\n.IP\nd\n"
         );
-        assert_eq!(page("```\n- a\n```\nb\n"), ".PP\n.RS 4\n.nf\n\\- a\n.fi\n.RE\n.PP\nb\n");
+        assert_eq!(set("```\n- a\n```\nb\n"), ".PP\n.RS 4\n.nf\n\\- a\n.fi\n.RE\n.PP\nb\n");
     }
 
     #[test]

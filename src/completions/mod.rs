@@ -41,22 +41,28 @@ enum Offer {
 /// # Errors
 /// There is no such shell.
 pub fn complete(words: &[OsString]) -> Result<()> {
-    let names = || SHELLS.iter().map(|shell| shell.name);
     let Some((name, typed)) = words.split_first() else {
-        return Err(usage("find a shell").hint(format!("write one of: {}", names().collect::<Vec<_>>().join(", "))));
+        return Err(usage("find a shell").hint(all()));
     };
-    let name = name.to_string_lossy();
-    let shell = SHELLS.iter().find(|shell| shell.name == name).ok_or_else(|| {
-        let error = usage(format!("complete words in `{name}`")).because("there is no such shell here");
-        let near = nearest(&name, names()).map(|near| format!("did you mean `{near}`?"));
-        error.hint(near.unwrap_or_else(|| format!("write one of: {}", names().collect::<Vec<_>>().join(", "))))
-    })?;
+    let shell = shell(&name.to_string_lossy())?;
     let typed: Vec<String> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     match typed.split_last() {
         Some((last, before)) => output::data(&shell.text(offer(before, last))),
         None => output::data(shell.script),
     }
     Ok(())
+}
+
+fn shell(name: &str) -> Result<&'static Shell> {
+    SHELLS.iter().find(|shell| shell.name == name).ok_or_else(|| {
+        let error = usage(format!("complete words in `{name}`")).because("there is no such shell here");
+        let near = nearest(name, SHELLS.iter().map(|shell| shell.name));
+        error.hint(near.map_or_else(all, |near| format!("did you mean `{near}`?")))
+    })
+}
+
+fn all() -> String {
+    format!("write one of: {}", SHELLS.map(|shell| shell.name).join(", "))
 }
 
 impl Shell {
