@@ -24,10 +24,11 @@ function refuse(why) {
 }
 
 function start(program) {
-  const child = spawn(program, process.argv.slice(2), { stdio: 'inherit' });
   // Ctrl-C of Windows reaches every program of a console by itself, and to send one there would be to end it.
   const hand = process.platform === 'win32' ? () => {} : (signal) => child.kill(signal);
+  // Before the program starts: a signal that comes in between would end this one alone.
   SIGNALS.forEach((signal) => process.on(signal, hand));
+  const child = spawn(program, process.argv.slice(2), { stdio: 'inherit' });
   child.on('error', (error) => refuse(`cannot start \`${program}\`: ${error.message}`));
   child.on('exit', (status, signal) => {
     SIGNALS.forEach((signal) => process.removeListener(signal, hand));

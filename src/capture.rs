@@ -2,7 +2,6 @@
 
 use crate::child::{Server, TERMINATE, Target};
 use crate::error::{Error, Kind, Result};
-use crate::fs;
 use crate::generation::SCHEMA;
 use crate::home::Wanted;
 use crate::launch::{Scene, Start};
@@ -15,6 +14,7 @@ use crate::snapshot::{self, Items, LISTS, List, Snapshot, page, read};
 use crate::threads::{Inbox, spawn};
 use crate::typed::{self, Command, Typed};
 use crate::work::Work;
+use crate::workbench;
 use lexopt::Parser;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -45,7 +45,9 @@ pub fn capture(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Resu
         servers.retain(|other: &Snapshot| other.key != snapshot.key);
         servers.push(snapshot);
     }
-    fs::replace_state(&path, &Shipped { schema: SCHEMA, servers }, false)?;
+    let text = serde_json::to_string_pretty(&Shipped { schema: SCHEMA, servers });
+    let text = text.map_err(|e| Error::new(Kind::Io, format!("write `{}`", path.display())).because(e))?;
+    workbench::write(&path, (text + "\n").as_bytes())?;
     output::note(&format!("wrote `{}`: ship it with the plugin", path.display()));
     Ok(())
 }

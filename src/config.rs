@@ -326,20 +326,6 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_has_every_key_and_no_other() {
-        let document = include_str!("../docs/cli.md").split("\n## Configuration\n").nth(1).unwrap();
-        let rows = document.split("\n## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
-        let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
-        let mut expected = Settings::KEYS.to_vec();
-        expected.extend(["deadline", "wait", "lint.ignore", "[environments.NAME]"]);
-        assert_eq!(documented, expected);
-        for key in documented {
-            let unknown = read(&format!("{key} = {{}}")).err().and_then(|error| error.causes.first().cloned());
-            assert!(!unknown.is_some_and(|cause| cause.contains("there is no key")), "`{key}` is not known");
-        }
-    }
-
-    #[test]
     fn an_unknown_key_is_refused_by_name() {
         let error = read("instaler = 'pip'").unwrap_err();
         assert_eq!(error.kind, Kind::ConfigInvalid);

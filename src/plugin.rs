@@ -63,7 +63,7 @@ pub fn locate(root: Option<&Path>, data: Option<&Path>) -> Result<Place> {
     let (root, root_from) = match (root, &named) {
         (Some(path), _) => (path.to_path_buf(), "--root".to_owned()),
         (None, Some((path, name))) => (path.clone(), (*name).to_owned()),
-        (None, None) => (beside_program().ok_or_else(|| no_root(&skipped))?, "the program's own place".to_owned()),
+        (None, None) => unnamed(&skipped)?,
     };
     let root = absolute(&root)?;
     // The host's data directory is that of the host's plugin, which `--root` may not have named.
@@ -96,9 +96,28 @@ fn variable(names: &[&'static str], skipped: &mut Vec<String>) -> Option<(PathBu
     None
 }
 
+/// Where nobody says it: the plugin that this program lies in, or else the one that its author is in.
+fn unnamed(skipped: &[String]) -> Result<(PathBuf, String)> {
+    let beside = beside_program().map(|root| (root, "the program's own place".to_owned()));
+    beside.or_else(|| around_author(skipped)).ok_or_else(|| no_root(skipped))
+}
+
 fn beside_program() -> Option<PathBuf> {
     let program = fs::resolved(&std::env::current_exe().ok()?);
     plugin_above(&program)
+}
+
+/// A host starts programs in the user's project; what a plugin ships must not take that for the plugin. Nor must this
+/// program where a host named something.
+#[cfg(feature = "author")]
+fn around_author(skipped: &[String]) -> Option<(PathBuf, String)> {
+    let directory = std::env::current_dir().ok().filter(|_| skipped.is_empty())?;
+    Some((plugin_above(&directory.join("any"))?, "the directory that one is in".into()))
+}
+
+#[cfg(not(feature = "author"))]
+fn around_author(_skipped: &[String]) -> Option<(PathBuf, String)> {
+    None
 }
 
 fn with_causes(error: Error, skipped: &[String]) -> Error {

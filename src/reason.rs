@@ -135,7 +135,7 @@ fn choices_changed(old: &Request, new: &Request) -> Vec<String> {
         }
     };
     compare("the kind of manifest", old.kind.clone(), new.kind.clone());
-    compare("the configured Python", shown(old.python.as_slice()), shown(new.python.as_slice()));
+    compare("the named interpreter", shown(old.python.as_slice()), shown(new.python.as_slice()));
     compare("the extras", shown(&old.extras), shown(&new.extras));
     compare("the groups", shown(&old.groups), shown(&new.groups));
     if old.schema != new.schema {

@@ -57,7 +57,7 @@ pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<(
     if known.as_deref() == Some(text.as_bytes()) {
         return told(environment, &target, "stays as it is");
     }
-    write(&path, &text)?;
+    workbench::write(&path, text.as_bytes())?;
     told(environment, &target, "is written: ship it with the plugin")?;
     indexes(&text).iter().for_each(|index| output::note(&format!("`{target}` has installers fetch from `{index}`")));
     if let Some(name) = environment.settings.manifest.as_deref().filter(|name| unread(name, &target)) {
@@ -122,14 +122,6 @@ fn rest(lock: &[u8]) -> &[u8] {
     lock.get(end..).unwrap_or_default()
 }
 
-/// Whole, or not at all.
-fn write(path: &Path, text: &str) -> Result<()> {
-    let mut staged = path.as_os_str().to_owned();
-    staged.push(".new");
-    fs::write(Path::new(&staged), text.as_bytes())?;
-    fs::rename(Path::new(&staged), path)
-}
-
 struct Making<'a> {
     plugin: &'a Plugin,
     environment: &'a Environment,
@@ -160,9 +152,8 @@ impl Making<'_> {
         let Some(line) = text.lines().find(tells) else { return Ok(()) };
         let error = Error::new(Kind::ManifestInvalid, format!("write `{}`", target(self.source)));
         let error = error.because(format!("a login would stand in it: `{}`", secrets.redact(line)));
-        Err(error.hint(
-            "write variables in its place (`https://${USER}:${TOKEN}@…`), or put it where installers look for logins",
-        ))
+        // Without an address, of which the login would be hidden here as well.
+        Err(error.hint("write variables in its place, `${USER}:${TOKEN}`, or put it where installers look for logins"))
     }
 
     fn tell_python(&self, version: &str) {

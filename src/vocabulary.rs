@@ -115,34 +115,6 @@ mod tests {
         }
     }
 
-    /// The words in code of a text, each up to its first space.
-    fn in_code(text: &str) -> Vec<&str> {
-        text.split('`').skip(1).step_by(2).filter_map(|words| words.split_whitespace().next()).collect()
-    }
-
-    #[test]
-    fn the_documentation_has_every_command_and_the_commands_of_every_flag() {
-        let document = include_str!("../docs/cli.md");
-        for name in typed::commands() {
-            let has_heading = document.lines().any(|line| line.starts_with("### ") && in_code(line).contains(&name));
-            assert!(has_heading, "`{name}` has no heading");
-        }
-        let table = document.split("\n## Flags\n").nth(1).and_then(|rest| rest.split("\n## ").next()).unwrap();
-        let rows = table.lines().filter_map(|line| line.strip_prefix("| `")).map(|row| format!("`{row}"));
-        let rows: Vec<Vec<String>> = rows.map(|row| row.split(" | ").map(str::to_owned).collect()).collect();
-        let documented = |name: &str| -> Vec<String> {
-            let is_for = |row: &&Vec<String>| row[1] == "all" || in_code(&row[1]).contains(&name);
-            rows.iter().filter(is_for).flat_map(|row| in_code(&row[0])).map(str::to_owned).collect()
-        };
-        for name in typed::commands() {
-            let flags = typed::flags_of(typed::named(name)).filter(|flag| !["--help", "--version"].contains(flag));
-            let (mut flags, mut documented): (Vec<&str>, _) = (flags.collect(), documented(name));
-            flags.sort_unstable();
-            documented.sort();
-            assert_eq!(documented, flags, "`{name}`");
-        }
-    }
-
     #[test]
     fn what_stands_behind_a_word_is_read_from_its_line() {
         assert_eq!((behind("--root"), behind("init"), behind("--json"), behind("--no")), ("DIR", "[DIR]", "", ""));

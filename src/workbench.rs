@@ -1,4 +1,5 @@
-//! Where a command for authors has an installer help it: a generation that is never sealed, and gone afterwards.
+//! Where a command for authors has an installer help it: a generation that is never sealed, and gone afterwards. And how
+//! it writes what is to be shipped.
 
 use crate::backend::{Need, Session};
 use crate::environments::Environment;
@@ -11,6 +12,7 @@ use crate::log::Log;
 use crate::manifest::Manifest;
 use crate::plugin::Plugin;
 use crate::work::Work;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,4 +55,15 @@ fn within<T>(
     let deadline = Instant::now() + Duration::from_secs(work.plugin.config.deadline);
     let mut session = Session { log: &mut log, deadline, lease, hollow: false };
     act(&Need { manifest, ..work.need(interpreter) }, generation, &mut session)
+}
+
+/// Writes a file that is to be shipped: whole, or not at all, and for everybody to read, which state is not.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut staged = path.as_os_str().to_owned();
+    staged.push(".new");
+    fs::write(Path::new(&staged), bytes)?;
+    fs::rename(Path::new(&staged), path)
 }

@@ -624,6 +624,18 @@ fn flags_come_before_the_variables_of_claude_and_those_before_other_hosts_names(
 }
 
 #[test]
+fn an_author_may_be_anywhere_in_the_plugin_unless_a_host_named_something() {
+    let plugin = Plugin::new("x").file("servers/a/server.py", "");
+    let authors = || plugin.bare_command(env!("CARGO_BIN_EXE_plugdeps"));
+    let here = json!({ "path": plugin.root, "from": "the directory that one is in" });
+    assert_eq!(place(authors().cwd(&plugin.root)).0, here);
+    assert_eq!(place(authors().cwd(plugin.root.join("servers/a"))).0, here);
+    let from_host = authors().cwd(&plugin.root).env("CLAUDE_PLUGIN_ROOT", "${CLAUDE_PLUGIN_ROOT}").arg("--check");
+    from_host.run().exits(3).stderr_has("was not expanded by the host");
+    authors().arg("--check").run().exits(3).stderr_has("find the plugin");
+}
+
+#[test]
 fn data_comes_from_the_flag_then_the_host_then_the_users_data_directory() {
     let plugin = Plugin::new("x");
     let other = plugin.temp().join("other");

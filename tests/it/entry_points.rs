@@ -4,6 +4,7 @@ use crate::support::host::copy_tree;
 use crate::support::*;
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 /// A plugin whose own command `tell` is this module, which needs `alpha`.
 fn telling(module: &str, target: &str, text: &str) -> World {
@@ -161,6 +162,8 @@ fn a_snapshot_of_a_server_that_is_a_command_of_the_plugin_serves_its_first_sessi
     let plugin = Plugin::new("x").fixture("entry-point").index(&index).uv().env("PYTHONDONTWRITEBYTECODE", "1");
     plugin.command(["sync"]).run().ok();
     plugin.command(["snapshot"]).run().ok().stderr_has("`notes-mcp … …`: 1 tools");
+    let mode = fs::metadata(plugin.root.join("plugdeps-snapshot.json")).unwrap().permissions().mode();
+    assert!(mode & 0o044 != 0, "it is shipped, and others may not read it: {mode:o}");
     fs::remove_dir_all(&plugin.data).unwrap();
     fs::create_dir_all(&plugin.data).unwrap();
     index.hold("mcp", std::time::Duration::from_secs(3));

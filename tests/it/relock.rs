@@ -320,7 +320,7 @@ fn a_login_never_gets_into_a_lock() {
         plugin.write("requirements.txt", &manifest);
         let output = lock(&plugin);
         output.exits(6).stderr_has(&format!("write `{lock_file}`")).stderr_has("a login would stand in it");
-        output.stderr_lacks("pass-word-1").stderr_has("write variables in its place");
+        output.stderr_lacks("pass-word-1").stderr_has("write variables in its place, `${USER}:${TOKEN}`");
         assert!(!plugin.root.join(lock_file).exists());
     }
     let plugin = plugin.env("NAME", "me").env("WORD", "pass-word-1");

@@ -148,6 +148,35 @@ fn no_file_names_a_path_of_this_machine() {
     }
 }
 
+/// The end of an address that leads to a heading, as code hosts make it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+}
+
+#[test]
+fn every_link_of_the_documentation_leads_somewhere() {
+    let pages = tracked().into_iter().filter(|(name, _)| name.ends_with(".md"));
+    let pages: BTreeMap<PathBuf, String> = pages.map(|(name, text)| (PathBuf::from(name), text)).collect();
+    let mut links = 0;
+    for (page, text) in &pages {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            if path.contains("://") || path.contains([' ', '\n']) {
+                continue;
+            }
+            links += 1;
+            let target = page.parent().unwrap().join(path);
+            let target = if path.is_empty() { page.clone() } else { target.components().collect() };
+            assert!(repository().join(&target).exists(), "`{}` links to `{link}`", page.display());
+            let headings = pages.get(&target).into_iter().flat_map(|text| text.lines());
+            let mut anchors = headings.filter_map(|line| line.trim_start_matches('#').strip_prefix(' ')).map(anchor);
+            assert!(heading.is_empty() || anchors.any(|one| one == heading), "`{}`: no `#{heading}`", page.display());
+        }
+    }
+    assert!(links > 50, "only {links} are found");
+}
+
 #[test]
 fn the_code_map_names_every_file_and_no_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod claude;
+pub mod document;
 pub mod encode;
 pub mod faults;
 pub mod film;

@@ -269,6 +269,18 @@ impl Plugin {
         processes::with_environment(&format!("HOME={}", self.home.display()))
     }
 
+    /// Kills all of them, as a machine does that loses its power.
+    pub fn kill_processes(&self) {
+        for _ in 0..ROUNDS_OF_KILLING {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            left.into_iter().for_each(|pid| processes::signal(pid, Signal::KILL));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub fn link(&self, tool: &Path) {
         symlink(tool, self.path.join(tool.file_name().unwrap())).unwrap();
     }
@@ -284,14 +296,7 @@ impl Plugin {
 impl Drop for Plugin {
     fn drop(&mut self) {
         // A build outlives its starter by design; it must not outlive the test, nor write while the directory goes.
-        for _ in 0..ROUNDS_OF_KILLING {
-            let left = self.processes();
-            if left.is_empty() {
-                return;
-            }
-            left.into_iter().for_each(|pid| processes::signal(pid, Signal::KILL));
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.kill_processes();
     }
 }
 
