@@ -44,6 +44,42 @@ fn lint(typed: &Typed) -> Result<()> {
     lint(typed.own_directory(), style, typed.strict)
 }
 
+/// Looks at every plugin on this machine; the exit status.
+///
+/// # Errors
+/// There is no telling where the host keeps its plugins.
+#[cfg(feature = "author")]
+pub fn check_all(typed: &Typed) -> Result<u8> {
+    crate::all::check(typed.json)
+}
+
+/// Removes what nothing uses of every plugin on this machine.
+///
+/// # Errors
+/// Nobody agreed, or something cannot be removed.
+#[cfg(feature = "author")]
+pub fn prune_all(typed: &Typed) -> Result<()> {
+    crate::all::prune(&typed.init)
+}
+
+/// `--all` is not understood.
+///
+/// # Errors
+/// Never.
+#[cfg(not(feature = "author"))]
+pub fn check_all(_typed: &Typed) -> Result<u8> {
+    Ok(0)
+}
+
+/// `--all` is not understood.
+///
+/// # Errors
+/// Never.
+#[cfg(not(feature = "author"))]
+pub fn prune_all(_typed: &Typed) -> Result<()> {
+    Ok(())
+}
+
 /// There are none, and so none is understood.
 ///
 /// # Errors

@@ -29,9 +29,15 @@ use std::path::Path;
 pub const PROVIDED: &str =
     "the host has installed all that the lock names into `node_modules` beside it, which is used";
 
+/// Looks at the environments of a plugin. With what one that is ready would be built is asked for a person alone: it
+/// takes processes.
+pub fn environments(plugin: &Plugin, is_for_a_person: bool) -> Vec<EnvironmentReport> {
+    plugin.environments.iter().map(|environment| look_at(plugin, environment, is_for_a_person)).collect()
+}
+
 /// Looks at a plugin.
 pub fn look(plugin: &Plugin) -> Report {
-    let environments: Vec<EnvironmentReport> = plugin.environments.iter().map(|e| look_at(plugin, e)).collect();
+    let environments = environments(plugin, true);
     let place = &plugin.place;
     Report {
         schema: SCHEMA,
@@ -80,7 +86,7 @@ fn unused_blocks(plugin: &Plugin) -> Vec<String> {
     script_manifest::scripts(&plugin.servers).into_iter().filter_map(told).collect()
 }
 
-fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {
+fn look_at(plugin: &Plugin, environment: &Environment, is_for_a_person: bool) -> EnvironmentReport {
     let store = Store::new(&plugin.place.data, &environment.name);
     let mut report = EnvironmentReport {
         name: environment.name.clone(),
@@ -98,7 +104,7 @@ fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {
         to_do: String::new(),
     };
     match Work::new(plugin, environment) {
-        Ok(work) => look_at_work(&work, &mut report),
+        Ok(work) => look_at_work(&work, &mut report, is_for_a_person),
         Err(error) => {
             report.why.push(error.sentence());
             report.last_failure = store.failure().map(|failure| failure_report(&failure, None));
@@ -108,7 +114,7 @@ fn look_at(plugin: &Plugin, environment: &Environment) -> EnvironmentReport {
     report
 }
 
-fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
+fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport, is_for_a_person: bool) {
     let digest = work.request.digest();
     report.last_failure = work.store.failure().map(|failure| failure_report(&failure, Some(work)));
     report.manifest = Some(ManifestReport {
@@ -123,8 +129,10 @@ fn look_at_work(work: &Work<'_>, report: &mut EnvironmentReport) {
         report.why.push(PROVIDED.into());
         return;
     }
-    let can = choose(work, report);
-    match work.decide() {
+    let decision = work.decide();
+    let is_asked = is_for_a_person || matches!(decision, Decision::Build(_));
+    let can = if is_asked { choose(work, report) } else { Ok(()) };
+    match decision {
         Decision::Reuse { sealed, .. } => {
             report.state = State::Ready;
             report.current = Some(current(&sealed));

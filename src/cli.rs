@@ -7,26 +7,21 @@ use crate::each::{chosen, each};
 use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::export::{self, Format};
-use crate::gc;
 use crate::help::{FOR_AUTHORS, HELP};
 use crate::home::whole_build;
 use crate::hook;
-use crate::lock::Attempt;
 use crate::output;
 use crate::page::{self, Paint};
 use crate::plugin::{Plugin, locate};
 use crate::provision::{self, Door};
+use crate::prune;
 use crate::report;
 use crate::run;
 use crate::store::Store;
 use crate::typed::{Command, Typed, parse, usage};
-use crate::work::{self, Decision, Work};
+use crate::work::{Decision, Work};
 use lexopt::Parser;
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// How often `prune` asks for the lock, every 10 ms.
-const LOCK_TRIES: u32 = 500;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -48,6 +43,8 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::SessionStart => hook::session_start(place()),
         Command::Run => return run_command(&Plugin::load(place()?)?, typed),
         Command::Sync => sync(&Plugin::load(place()?)?, &typed)?,
+        Command::Check if typed.is_for_all() => return author::check_all(&typed),
+        Command::Prune if typed.is_for_all() => author::prune_all(&typed)?,
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
@@ -130,31 +127,11 @@ fn prune(plugin: &Plugin, typed: &Typed) -> Result<()> {
     for environment in chosen(plugin, typed)? {
         let store = Store::new(&plugin.place.data, &environment.name);
         if crate::fs::is_directory(store.directory()) {
-            let told = prune_one(plugin, &environment.name, &store)?;
+            let told = prune::one(&plugin.place.data, &environment.name)?;
             output::note(&format!("environment {}: {told}", environment.name));
         }
     }
     Ok(())
-}
-
-fn prune_one(plugin: &Plugin, name: &str, store: &Store) -> Result<String> {
-    // More than once: whoever looks at the lock holds it for a moment, and a builder while its files reach the disk.
-    for _ in 0..LOCK_TRIES {
-        match store.lock()? {
-            Attempt::Held(right) => {
-                let swept = gc::sweep(store, &work::tools(&plugin.place.data), name, &right)?;
-                let size =
-                    if swept.bytes == 0 { String::new() } else { format!(" ({} kB)", swept.bytes.div_ceil(1000)) };
-                return Ok(format!("{} removed{size}, {} in use", swept.removed.len(), swept.in_use.len()));
-            }
-            Attempt::Busy => std::thread::sleep(Duration::from_millis(10)),
-            Attempt::Unsupported => {
-                let error = Error::new(Kind::Io, format!("lock `{}`", store.lock_path().display()));
-                return Err(error.because("this file system has no locks, so nothing can be known to be unused"));
-            }
-        }
-    }
-    Ok("a build is under way, left alone".into())
 }
 
 fn detach(typed: &Typed) -> Result<()> {

@@ -28,19 +28,21 @@ pub fn unfinished_tool(environment: &str) -> String {
     format!(".new-{environment}.")
 }
 
+/// The generations that the profile does not name.
+pub fn unnamed(store: &Store) -> Vec<Generation> {
+    let named: Vec<String> = store.sealed().map(|sealed| sealed.generation.name()).collect();
+    store.generations().into_iter().filter(|generation| !named.contains(&generation.name())).collect()
+}
+
 /// Sweeps one environment's state, and what its builders left among the tools. One generation that cannot be removed
 /// does not keep the others.
 ///
 /// # Errors
 /// Something cannot be removed.
 pub fn sweep(store: &Store, tools: &Path, name: &str, _right: &Lock) -> Result<Swept> {
-    let named: Vec<String> = store.sealed().map(|sealed| sealed.generation.name()).collect();
     let mut swept = Swept::default();
     let mut failed = None;
-    for generation in store.generations() {
-        if named.contains(&generation.name()) {
-            continue;
-        }
+    for generation in unnamed(store) {
         match remove(&generation) {
             Ok(Some(bytes)) => {
                 swept.removed.push(generation.name());

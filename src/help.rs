@@ -35,10 +35,12 @@ for authors
   lock [--check]         write a lock of the requirements, or say whether it is up to date
   bundle                 put the packages themselves into the plugin, for starts without a network
   snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
+  check --all            look at every plugin on this machine; JSON where that is no terminal
+  prune --all            remove what nothing uses of all of them; shows it, and asks
   completions SHELL      print what completes these words in bash, zsh, fish or powershell
   man                    print the manual, for `man`
 
-  --dry-run, --yes       init: show and write nothing; write and do not ask
+  --dry-run, --yes       init, prune --all: show and change nothing; do not ask
   --undo                 init: bring back what was there
   --binary FILE          init: the program that the plugin is to ship
   --dir NAME             init: the directory for it in the plugin (default: bin)

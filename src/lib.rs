@@ -106,8 +106,11 @@ pub mod mcp;
 pub mod run;
 pub mod hook;
 pub mod help;
+pub mod prune;
 pub mod typed;
 pub mod each;
+#[cfg(feature = "author")]
+pub mod agreement;
 #[cfg(feature = "author")]
 pub mod workbench;
 pub mod shell_token;
@@ -139,5 +142,7 @@ pub mod vocabulary;
 pub mod completions;
 #[cfg(feature = "author")]
 pub mod manual;
+#[cfg(feature = "author")]
+pub mod all;
 pub mod author;
 pub mod cli;

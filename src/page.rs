@@ -11,7 +11,8 @@ use crate::store::now_ms;
 pub struct Paint(pub bool);
 
 impl Paint {
-    fn state(self, state: State) -> String {
+    /// A state, in its colour.
+    pub fn state(self, state: State) -> String {
         let (text, colour) = match state {
             State::Ready => ("ready", "32"),
             State::WouldBuild => ("would build", "33"),
@@ -161,6 +162,7 @@ fn shortened(line: &str) -> String {
     short
 }
 
-fn ago(seconds: u64) -> String {
+/// How long ago that was.
+pub fn ago(seconds: u64) -> String {
     format!("{} ago", in_words(seconds))
 }

@@ -65,8 +65,9 @@ const OWN_FLAGS: &[(&str, &[Command])] = &[
 
 /// Flags that only commands for authors have, and which of them.
 const AUTHORS_OWN_FLAGS: &[(&str, &[Command])] = &[
-    ("--dry-run", &[Command::Init]),
-    ("--yes", &[Command::Init]),
+    ("--all", &[Command::Check, Command::Prune]),
+    ("--dry-run", &[Command::Init, Command::Prune]),
+    ("--yes", &[Command::Init, Command::Prune]),
     ("--undo", &[Command::Init]),
     ("--dir", &[Command::Init]),
     ("--binary", &[Command::Init]),
@@ -105,14 +106,16 @@ pub struct Typed {
     pub strict: bool,
     /// `--check` of `lock`.
     pub check: bool,
-    /// What is typed for `init`.
+    /// `--all`.
+    all: bool,
+    /// What is typed for `init`, and for what else asks before it changes anything.
     pub init: Wish,
     /// What stands behind the command.
     pub words: Vec<OsString>,
     own_flags: Vec<&'static str>,
 }
 
-/// What is typed for `init` alone.
+/// What is typed for `init`; `prune --all` knows two of them.
 #[derive(Debug, Default)]
 pub struct Wish {
     /// The directory, in the plugin, for its programs.
@@ -131,6 +134,27 @@ impl Typed {
     /// Whether the next word is a plugin's directory.
     fn takes_directory(&self) -> bool {
         matches!(self.command, Some(Command::Init | Command::Lint)) && self.directory.is_none()
+    }
+
+    /// Whether it is for every plugin on this machine.
+    pub fn is_for_all(&self) -> bool {
+        HAS_AUTHORS && self.all
+    }
+
+    /// A flag that means nothing with `--all`, which finds the plugins itself; or nothing without it, since only what is
+    /// removed of several plugins is asked about.
+    fn misplaced(&self) -> Option<&'static str> {
+        if !HAS_AUTHORS {
+            return None;
+        }
+        let typed = |flag: &&str| self.own_flags.contains(flag);
+        match (self.all, self.command) {
+            (true, _) if self.root.is_some() => Some("--root"),
+            (true, _) if self.data.is_some() => Some("--data"),
+            (true, _) => ["--environment"].into_iter().find(typed),
+            (false, Some(Command::Prune)) => ["--dry-run", "--yes"].into_iter().find(typed),
+            _ => None,
+        }
     }
 
     /// The directory that is meant where an author names one, or stands in it.
@@ -185,12 +209,14 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
 fn demand_here(command: Option<Command>) -> Result<()> {
     use Command::{Bundle, Init, Lint, Lock, Snapshot};
     match command {
-        Some(Init | Lint | Lock | Bundle | Snapshot) if !HAS_AUTHORS => {
-            let error = usage("find the command").because("the program that a plugin ships has none for authors");
-            Err(error.hint("build your own from its source: `cargo install --path .`"))
-        }
+        Some(Init | Lint | Lock | Bundle | Snapshot) if !HAS_AUTHORS => Err(for_authors()),
         _ => Ok(()),
     }
+}
+
+fn for_authors() -> Error {
+    let error = usage("find the command").because("the program that a plugin ships has none for authors");
+    error.hint("build your own from its source: `cargo install --path .`")
 }
 
 fn own_flags() -> impl Iterator<Item = &'static (&'static str, &'static [Command])> {
@@ -212,7 +238,7 @@ fn check_flags(typed: &Typed) -> Result<()> {
     let takes = |flag: &str| {
         own_flags().any(|(own, by)| *own == flag && typed.command.is_some_and(|command| by.contains(&command)))
     };
-    match typed.own_flags.iter().find(|flag| !takes(flag)) {
+    match typed.own_flags.iter().copied().find(|flag| !takes(flag)).or_else(|| typed.misplaced()) {
         Some(flag) => {
             let error = usage(format!("understand `{flag}`")).because("it means nothing to this command");
             Err(error.hint("see `plugdeps --help`"))
@@ -238,6 +264,7 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "check" => typed.command = Some(Command::Check),
         "help" => typed.command = Some(Command::Help),
         "version" => typed.command = Some(Command::Version),
+        "all" if !HAS_AUTHORS => return Err(for_authors()),
         other if HAS_AUTHORS => return authors_flag(other, &mut value, typed),
         other => return Err(unknown_flag(other)),
     }
@@ -247,6 +274,7 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
 fn authors_flag(name: &str, value: &mut dyn FnMut() -> Result<OsString>, typed: &mut Typed) -> Result<()> {
     match name {
         "strict" => typed.strict = true,
+        "all" => typed.all = true,
         "platform" => typed.platforms.extend(several(&value()?)),
         "python" => typed.pythons.extend(several(&value()?)),
         "dry-run" => typed.init.dry_run = true,

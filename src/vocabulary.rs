@@ -9,8 +9,8 @@ use crate::typed::{self, Command};
 pub struct Entry {
     /// What it explains: commands or flags, each with what is to stand behind it, as in `--root` and `DIR`.
     words: Vec<(&'static str, &'static str)>,
-    /// The command that the sentence is about alone.
-    command: Option<&'static str>,
+    /// The commands that the sentence is about alone, if it says so.
+    commands: Vec<Command>,
     sentence: String,
 }
 
@@ -35,11 +35,17 @@ fn entry(line: &'static str) -> Entry {
     entry
 }
 
+/// The commands that are named in front of a sentence, as in `init, prune --all`.
+fn commands(names: &str) -> Option<Vec<Command>> {
+    names.split(", ").map(|name| typed::named(name.split(' ').next().unwrap_or_default())).collect()
+}
+
 impl Entry {
     fn goes_on(&mut self, text: &'static str) {
-        let about = text.split_once(": ").filter(|(name, _)| self.sentence.is_empty() && typed::named(name).is_some());
-        let text = about.map_or(text, |(name, sentence)| {
-            self.command = Some(name);
+        let about = text.split_once(": ").filter(|_| self.sentence.is_empty());
+        let about = about.and_then(|(names, sentence)| Some((commands(names)?, sentence)));
+        let text = about.map_or(text, |(commands, sentence)| {
+            self.commands = commands;
             sentence
         });
         self.sentence = format!("{} {text}", self.sentence).trim().to_owned();
@@ -66,7 +72,7 @@ pub fn of_command(name: &str) -> Option<String> {
 pub fn of_flag(flag: &str, command: Option<Command>) -> Option<String> {
     let entries = entries();
     let own = entries.iter().find(|entry| entry.explains(flag, command));
-    let of_all = || entries.iter().find(|entry| entry.behind(flag).is_some() && entry.command.is_none());
+    let of_all = || entries.iter().find(|entry| entry.behind(flag).is_some() && entry.commands.is_empty());
     own.or_else(of_all).map(|entry| entry.sentence_of(flag))
 }
 
@@ -75,7 +81,8 @@ impl Entry {
     fn explains(&self, flag: &str, command: Option<Command>) -> bool {
         let is_it = |name: &str| command.is_some() && typed::named(name) == command;
         let behind_command = || self.words.iter().any(|(word, behind)| is_it(word) && behind.contains(flag));
-        (self.behind(flag).is_some() && self.command.is_some_and(is_it)) || behind_command()
+        let is_for = command.is_some_and(|command| self.commands.contains(&command));
+        (self.behind(flag).is_some() && is_for) || behind_command()
     }
 
     /// Of a line with two words and two halves of a sentence each word has its own.
@@ -104,13 +111,13 @@ mod tests {
 
     #[test]
     fn help_explains_nothing_that_is_not_there() {
+        let takes = |command, word: &str| typed::flags_of(Some(command)).any(|flag| flag == word);
         for entry in entries() {
-            let command = entry.command.and_then(typed::named);
             for (word, _) in &entry.words {
-                let is_flag = || typed::flags_of(command).any(|flag| flag == *word);
-                let of_any = || typed::commands().any(|name| typed::flags_of(typed::named(name)).any(|f| f == *word));
-                let known = typed::named(word).is_some() || if command.is_some() { is_flag() } else { of_any() };
-                assert!(known, "`{word}` is explained for {command:?}, which does not know it");
+                let by_any = || typed::commands().filter_map(typed::named).any(|command| takes(command, word));
+                let by_all = entry.commands.iter().all(|command| takes(*command, word));
+                let known = typed::named(word).is_some() || by_all && (!entry.commands.is_empty() || by_any());
+                assert!(known, "`{word}` is explained for {:?}, which does not know it", entry.commands);
             }
         }
     }

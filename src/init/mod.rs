@@ -24,6 +24,7 @@ pub mod uses;
 pub mod variables;
 pub mod wiring;
 
+use crate::agreement::Proposal;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::output;
@@ -31,7 +32,6 @@ use crate::relock::refuse_copy;
 use crate::typed::Wish;
 use draft::Draft;
 use old_install::ROOT;
-use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use wiring::inside;
 
@@ -120,27 +120,6 @@ fn undo(wish: &Wish, root: &Path) -> Result<()> {
 /// Shows the draft; whether it is to be written.
 fn agreed(wish: &Wish, draft: &Draft, question: &str) -> Result<bool> {
     output::data(&diff::render(draft)?);
-    if wish.dry_run {
-        output::note("nothing was written, as `--dry-run` says");
-        return Ok(false);
-    }
-    let unwritten = |cause: &str| {
-        let error = Error::new(Kind::NotAgreed, format!("change `{}`", draft.root.display())).because(cause);
-        error.hint("nothing was written; `--yes` writes without asking")
-    };
-    if wish.yes {
-        return Ok(true);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(unwritten("there is no terminal on which to ask"));
-    }
-    output::note(&format!("{question} [y/N]"));
-    let mut answer = String::new();
-    // Whoever hangs up does not agree.
-    let _ = std::io::stdin().lock().read_line(&mut answer);
-    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
-        Ok(true)
-    } else {
-        Err(unwritten("the answer was no"))
-    }
+    let change = format!("change `{}`", draft.root.display());
+    Proposal { change, question, verb: ("written", "writes") }.is_agreed(wish)
 }

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::disallowed_methods)]
 
+mod all;
 mod back_off;
 mod backends;
 mod bundle;

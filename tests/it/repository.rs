@@ -225,6 +225,7 @@ fn the_crate_holds_what_builds_the_programs_and_the_documents_and_nothing_else()
     let mut there = crated();
     expected.sort();
     there.sort();
+    expected.dedup();
     assert_eq!(there, expected);
 }
 

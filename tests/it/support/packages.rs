@@ -54,7 +54,7 @@ impl Deref for Packages {
 }
 
 /// Gives its arguments a terminal of 100 columns and passes on what they print and how they end.
-const TERMINAL: &str = "
+pub const TERMINAL: &str = "
 import fcntl, os, pty, struct, sys, termios
 pid, terminal = pty.fork()
 if pid == 0:
