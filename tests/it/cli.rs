@@ -17,8 +17,14 @@ fn commands() -> Vec<String> {
     let page = text(PAGE);
     let commands = section(&page, "## Commands");
     let headings = commands.lines().filter_map(|line| line.strip_prefix("### `"));
-    let names = headings.map(|heading| heading.split(['`', ' ']).next().unwrap().to_owned());
-    names.filter(|name| !name.starts_with('-')).collect()
+    headings.map(name_of).filter(|name| !name.starts_with('-')).collect()
+}
+
+/// The name of the command in what is typed; `--all` makes another one of it.
+fn name_of(typed: &str) -> String {
+    let mut words = typed.split(['`', ',', ' ']);
+    let name = words.next().unwrap();
+    if words.next() == Some("--all") { format!("{name} --all") } else { name.to_owned() }
 }
 
 /// A plugin and what was tried of it: the words, and how it ended.
@@ -48,10 +54,15 @@ impl Tried {
 
     #[track_caller]
     fn ends_so(&mut self, status: i32, words: &[&str], cmd: Cmd) -> Output {
+        let words: Vec<_> = words.iter().copied().chain(["--root", "--data"]).collect();
+        self.keep(status, &words, cmd)
+    }
+
+    #[track_caller]
+    fn keep(&mut self, status: i32, words: &[&str], cmd: Cmd) -> Output {
         let output = cmd.run();
         output.exits(status);
-        let words = words.iter().copied().chain(["--root", "--data"]).map(str::to_owned).collect();
-        self.ended.push((words, status));
+        self.ended.push((words.iter().copied().map(str::to_owned).collect(), status));
         output
     }
 
@@ -60,11 +71,12 @@ impl Tried {
     }
 
     fn statuses(&self, command: &str) -> BTreeSet<i32> {
-        self.ended.iter().filter(|(words, _)| words[0] == command).map(|(_, status)| *status).collect()
+        self.ended.iter().filter(|(words, _)| name_of(&words.join(" ")) == command).map(|(_, status)| *status).collect()
     }
 
     fn has(&self, command: &str, flag: &str) -> bool {
-        self.ended.iter().any(|(words, _)| words[0] == command && words.iter().any(|word| word == flag))
+        let is_it = |words: &[String]| name_of(&words.join(" ")) == command && words.iter().any(|word| word == flag);
+        self.ended.iter().any(|(words, _)| is_it(words))
     }
 }
 
@@ -142,7 +154,42 @@ fn for_authors(tried: &mut Tried) {
     tried.ends(0, &["completions", "bash"]);
     tried.ends(2, &["completions", "bsh"]);
     tried.ends(0, &["man"]);
+    for_every_plugin(tried);
     wiring(tried);
+}
+
+/// On a machine where the host has no plugin, then this one, then a list that nobody can read.
+fn for_every_plugin(tried: &mut Tried) {
+    let host = tried.world.plugin.home.join(".claude/plugins");
+    let write = |path: &str, text: &str| {
+        let path = host.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let record = serde_json::json!({ "scope": "user", "installPath": tried.world.plugin.root, "version": "1.0.0" });
+    let list = serde_json::json!({ "version": 2, "plugins": { "tiny@m": [record] } }).to_string();
+    let every = |tried: &Tried, words: &[&str]| {
+        tried.world.plugin.bare_command(env!("CARGO_BIN_EXE_plugdeps")).args(words.iter().copied())
+    };
+    let ends = |tried: &mut Tried, status, words: &[&str]| {
+        let cmd = every(tried, words);
+        tried.keep(status, words, cmd);
+    };
+    let look = ["check", "--all", "--json"];
+    ends(tried, 0, &look);
+    write("installed_plugins.json", &list);
+    ends(tried, 10, &look);
+    tried.write("plugdeps.toml", "python = '/no/such/python'\n");
+    ends(tried, 11, &look);
+    fs::remove_file(tried.world.plugin.root.join("plugdeps.toml")).unwrap();
+    write("data/gone-m/plugdeps/main/lock", "");
+    ends(tried, 0, &["prune", "--all", "--dry-run"]);
+    ends(tried, 17, &["prune", "--all"]);
+    ends(tried, 0, &["prune", "--all", "--yes"]);
+    write("installed_plugins.json", "{");
+    ends(tried, 1, &look);
+    let homeless = every(tried, &look).env_remove("HOME");
+    tried.keep(3, &look, homeless);
 }
 
 fn wiring(tried: &mut Tried) {
@@ -201,17 +248,21 @@ fn flags_are_tried(tried: &Tried) {
     let page = text(PAGE);
     for row in rows(section(&page, "## Flags")) {
         let own: Vec<String> = match row[1].as_str() {
-            "all" => commands(),
+            "all, not with `--all`" => commands().into_iter().filter(|name| !name.ends_with("--all")).collect(),
             some => codes(some).into_iter().map(str::to_owned).collect(),
         };
         for code in codes(&row[0]) {
             let (flag, value) = code.split_once([' ', '[']).unwrap_or((code, ""));
             for command in commands() {
+                // It makes another command of these.
+                if flag == "--all" && commands().iter().any(|other| name_of(&format!("{command} --all")) == *other) {
+                    continue;
+                }
                 if own.contains(&command) {
                     assert!(tried.has(&command, flag), "`{command} {flag}` is not tried");
                 } else if flag != "--check" {
                     let value = (!value.is_empty()).then_some("x");
-                    let words = [command.as_str(), flag].into_iter().chain(value);
+                    let words = command.split(' ').chain([flag]).chain(value);
                     let refused = tried.world.plugin.bare_command(env!("CARGO_BIN_EXE_plugdeps")).args(words).run();
                     refused.exits(2).stderr_has("it means nothing to this command");
                 }
@@ -235,10 +286,10 @@ fn the_help_and_the_reference_name_the_same_commands_and_flags() {
         .lines()
         .filter_map(|line| line.strip_prefix("  "))
         .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()))
-        .map(|line| line.split([' ', ',']).next().unwrap())
+        .map(name_of)
         .collect();
     let commands = commands();
-    assert_eq!(of_help, commands.iter().map(String::as_str).collect());
+    assert_eq!(of_help, commands.into_iter().collect());
     let flag = |word: &str| word.trim_end_matches([',', ':', '.', ']', '`', ')']).to_owned();
     let flags = |text: &str| -> BTreeSet<String> {
         let words = text.split([' ', '\n', '`', '[', '|']).filter(|word| word.starts_with("--")).map(flag);
