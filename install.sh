@@ -6,12 +6,13 @@ unset CDPATH
 
 usage() {
     cat <<'END'
-usage: sh install.sh [--all] DIR [--dir NAME]
+usage: sh install.sh [--all] [--author] DIR [--dir NAME]
 
 Builds plugdeps and installs it as DIR/bin/plugdeps, or as DIR/NAME/plugdeps.
 
   --all        for Linux and macOS (x86_64 and aarch64) and Windows (x86_64): beside the
                programs a launcher `plugdeps`, their checksums and where they come from
+  --author     the author's program, with the commands that no plugin needs
   --dir NAME   a directory inside DIR other than `bin`
 
 exit status: 0 installed, 2 wrong arguments, 3 DIR is not a directory, 4 no cargo,
@@ -29,11 +30,12 @@ die() {
 }
 
 parse() {
-    plugin='' name=bin all=''
+    plugin='' name=bin all='' features=--no-default-features
     while [ $# -gt 0 ]; do
         case $1 in
             -h | --help) usage && exit 0 ;;
             --all) all=yes ;;
+            --author) features='' ;;
             --dir=*) name=${1#--dir=} ;;
             --dir) [ $# -gt 1 ] || die 2 "\`--dir\` wants a name; write \`--dir bin\`"; name=$2; shift ;;
             -*) die 2 "unknown option \`$1\`; try \`sh install.sh --help\`" ;;
@@ -140,9 +142,9 @@ build() {
     # MinGW's `dlltool` takes a path with a space for two.
     case $target$output in *-windows-gnu*[[:space:]]*) into=$(mktemp -d) && elsewhere=$into ;; esac
     # A plugin's users need none of the commands for its author.
-    set -- --release --locked --no-default-features --bin plugdeps --target "$target" --target-dir "$into"
-    # shellcheck disable=SC2086 # two options, or none
-    cargo build "$@" $library --config "$(rustflags)" >&2 ||
+    set -- --release --locked --bin plugdeps --target "$target" --target-dir "$into"
+    # shellcheck disable=SC2086 # options, or none
+    cargo build "$@" $features $library --config "$(rustflags)" >&2 ||
         die 5 "cannot build \`plugdeps\` in \`$source\` for \`$target\`: cargo's own words are above"
     case $target in *-windows-*) program=plugdeps.exe ;; *) program=plugdeps ;; esac
     built=$into/$target/release/$program

@@ -15,6 +15,11 @@ pub fn obey(command: Command, typed: &Typed) -> Result<()> {
     match command {
         Command::Init => return crate::init::init(typed.own_directory(), &typed.init),
         Command::Lint => return lint(typed),
+        Command::Completions => return crate::completions::complete(&typed.words),
+        Command::Man => {
+            crate::output::data(&crate::manual::page());
+            return Ok(());
+        }
         _ => {}
     }
     let plugin = &Plugin::load(locate(typed.root.as_deref(), typed.data.as_deref())?)?;

@@ -51,6 +51,7 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Init | Command::Lint | Command::Lock | Command::Bundle | Command::Snapshot => {
             author::obey(command, &typed)?;
         }
+        Command::Completions | Command::Man => author::obey(command, &typed)?,
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }

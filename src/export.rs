@@ -26,7 +26,8 @@ pub enum Format {
     Mcp,
 }
 
-const NAMES: [(&str, Format); 6] = [
+/// All of them.
+pub const NAMES: [(&str, Format); 6] = [
     ("sh", Format::Sh),
     ("fish", Format::Fish),
     ("powershell", Format::Powershell),

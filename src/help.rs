@@ -37,6 +37,8 @@ for authors
   snapshot [-- CMD…]     write down what the servers announce, to be shown while packages install
   check --all            look at every plugin on this machine; JSON where that is no terminal
   prune --all            remove what nothing uses of all of them; shows it, and asks
+  completions SHELL      print what completes these words in bash, zsh, fish or powershell
+  man                    print the manual, for `man`
 
   --dry-run, --yes       init, prune --all: show and change nothing; do not ask
   --undo                 init: bring back what was there

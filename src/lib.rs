@@ -137,6 +137,12 @@ pub mod lint;
 #[cfg(feature = "author")]
 pub mod init;
 #[cfg(feature = "author")]
+pub mod vocabulary;
+#[cfg(feature = "author")]
+pub mod completions;
+#[cfg(feature = "author")]
+pub mod manual;
+#[cfg(feature = "author")]
 pub mod all;
 pub mod author;
 pub mod cli;

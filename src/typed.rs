@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 const COMMANDS: &[&str] =
     &["session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot"];
+/// Commands that the program of a plugin has not even a word for.
+const AUTHORS_COMMANDS: &[&str] = &["completions", "man"];
 const FLAGS: &[&str] =
     &["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
 
@@ -36,6 +38,10 @@ pub enum Command {
     Lint,
     /// Wire a plugin.
     Init,
+    /// Print what completes words in a shell, or the words.
+    Completions,
+    /// Print the manual.
+    Man,
     /// `--help`.
     Help,
     /// `--version`.
@@ -166,7 +172,9 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
     let mut typed = Typed::default();
     while let Some(arg) = parser.next().map_err(|e| usage("read the command line").because(e))? {
         match arg {
-            Arg::Value(word) if matches!(typed.command, Some(Command::Run | Command::Snapshot)) => {
+            Arg::Value(word)
+                if matches!(typed.command, Some(Command::Run | Command::Snapshot | Command::Completions)) =>
+            {
                 typed.words.push(word);
                 typed.words.extend(parser.raw_args().map_err(|e| usage("read the command line").because(e))?);
             }
@@ -213,6 +221,16 @@ fn for_authors() -> Error {
 
 fn own_flags() -> impl Iterator<Item = &'static (&'static str, &'static [Command])> {
     OWN_FLAGS.iter().chain(if HAS_AUTHORS { AUTHORS_OWN_FLAGS } else { &[] })
+}
+
+/// The flags that mean something to a command, or without one.
+#[cfg(feature = "author")]
+pub fn flags_of(command: Option<Command>) -> impl Iterator<Item = &'static str> {
+    let is_own = |flag: &str| own_flags().any(|(own, _)| *own == flag);
+    let of_all = FLAGS.iter().copied().filter(move |flag| !is_own(flag));
+    let of_all = of_all.filter(move |flag| *flag != "--check" || matches!(command, None | Some(Command::Lock)));
+    let takes = move |by: &[Command]| command.is_some_and(|command| by.contains(&command));
+    of_all.chain(own_flags().filter(move |(_, by)| takes(by)).map(|(own, _)| *own))
 }
 
 /// A flag that does nothing is a mistake that nobody notices.
@@ -281,7 +299,17 @@ fn several(value: &OsString) -> Vec<String> {
 
 fn command(word: &OsString) -> Result<Command> {
     let word = word.to_string_lossy();
-    Ok(match word.as_ref() {
+    named(&word).ok_or_else(|| unknown("command", &word, &commands().collect::<Vec<_>>()))
+}
+
+/// The names of all commands for people.
+pub fn commands() -> impl Iterator<Item = &'static str> {
+    COMMANDS.iter().chain(if HAS_AUTHORS { AUTHORS_COMMANDS } else { &[] }).copied()
+}
+
+/// The command of this name.
+pub fn named(word: &str) -> Option<Command> {
+    Some(match word {
         "session-start" => Command::SessionStart,
         "run" => Command::Run,
         "sync" => Command::Sync,
@@ -293,10 +321,12 @@ fn command(word: &OsString) -> Result<Command> {
         "snapshot" => Command::Snapshot,
         "lint" => Command::Lint,
         "init" => Command::Init,
+        "completions" if HAS_AUTHORS => Command::Completions,
+        "man" if HAS_AUTHORS => Command::Man,
         "help" => Command::Help,
         crate::builder::COMMAND => Command::Build,
         crate::process::DETACH => Command::Detach,
-        other => return Err(unknown("command", other, COMMANDS)),
+        _ => return None,
     })
 }
 

@@ -7,8 +7,9 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use std::path::{Path, PathBuf};
 
-/// Where those that a plugin ships lie, seen from the directory of this program, which is the author's.
-const BESIDE: [&str; 2] = ["plugin", "../share/plugdeps"];
+/// Where those that a plugin ships lie, seen from the directory of this program, which is the author's: beside it, where
+/// packages are installed, and in a wheel as uv unpacks it, to which what it installs may be a link.
+const BESIDE: [&str; 3] = ["plugin", "../share/plugdeps", "../data/share/plugdeps"];
 /// What the host starts.
 const NAMES: [&str; 2] = ["plugdeps", "plugdeps.exe"];
 

@@ -21,7 +21,7 @@ mod subject;
 mod tests;
 mod variables;
 
-pub use report::Style;
+pub use report::{STYLES, Style};
 pub use rules::{Level, RULES, Rule};
 
 use crate::credentials::redact;

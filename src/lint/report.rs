@@ -22,7 +22,8 @@ pub enum Style {
     Github,
 }
 
-const STYLES: [(&str, Style); 3] = [("text", Style::Text), ("json", Style::Json), ("github", Style::Github)];
+/// All of them.
+pub const STYLES: [(&str, Style); 3] = [("text", Style::Text), ("json", Style::Json), ("github", Style::Github)];
 
 impl Style {
     /// The style of a name.

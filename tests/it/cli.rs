@@ -151,6 +151,9 @@ fn for_authors(tried: &mut Tried) {
     tried.write(".mcp.json", r#"{ "mcpServers": { "s": { "command": "node", "args": ["./x.js"] } } }"#);
     tried.write("x.js", "");
     tried.ends(18, &["lint", "--json"]);
+    tried.ends(0, &["completions", "bash"]);
+    tried.ends(2, &["completions", "bsh"]);
+    tried.ends(0, &["man"]);
     for_every_plugin(tried);
     wiring(tried);
 }

@@ -231,7 +231,7 @@ fn what_is_no_json_or_leads_out_of_the_plugin_is_named_and_nothing_is_written() 
 
 #[test]
 fn the_programs_that_are_put_into_a_plugin_are_those_beside_the_authors_with_their_modes() {
-    for place in ["bin/plugin", "share/plugdeps"] {
+    for place in ["bin/plugin", "share/plugdeps", "data/share/plugdeps"] {
         let plugin = plain();
         let release = plugin.temp().join("release");
         fs::create_dir_all(release.join("bin")).unwrap();

@@ -9,6 +9,7 @@ mod bundle;
 mod check;
 mod cli;
 mod comparison;
+mod completions;
 mod conformance;
 mod crash_points;
 mod crowds;
@@ -34,6 +35,7 @@ mod node_crashes;
 mod node_failures;
 mod node_ranges;
 mod node_secrets;
+mod packages;
 #[cfg(target_os = "linux")]
 mod power_loss;
 mod real_client;

@@ -192,3 +192,79 @@ fn the_code_map_names_every_file_and_no_other() {
     there.sort();
     assert_eq!(mapped, there);
 }
+
+/// The files of the crate as cargo packs them, but for what it adds by itself.
+fn crated() -> Vec<String> {
+    let list = ["package", "--list", "--locked", "--offline", "--allow-dirty"];
+    let output = Command::new(env!("CARGO")).args(list).current_dir(repository()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).unwrap();
+    let names = names.lines().filter(|name| ![".cargo_vcs_info.json", "Cargo.toml.orig"].contains(name));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_crate_holds_what_builds_the_programs_and_the_documents_and_nothing_else() {
+    let alone = [
+        ".cargo/config.toml",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "install.sh",
+        "launcher.sh",
+        "macos.tbd",
+    ];
+    let is_part = |name: &String| {
+        alone.contains(&name.as_str()) || ["src/", "docs/", "hooks/"].iter().any(|start| name.starts_with(start))
+    };
+    let mut expected: Vec<String> = tracked().into_iter().map(|(name, _)| name).filter(is_part).collect();
+    let mut there = crated();
+    expected.sort();
+    there.sort();
+    expected.dedup();
+    assert_eq!(there, expected);
+}
+
+/// What the text of the file `name` names between `start` and `end`, as paths of the repository.
+fn paths(name: &str, text: &str, start: &str, end: &[char]) -> Vec<String> {
+    let named = text.split(start).skip(1).filter_map(|rest| rest.split(end).next());
+    named.filter(|path| !path.is_empty() && !path.contains("://")).map(|path| resolved(name, path)).collect()
+}
+
+fn resolved(name: &str, path: &str) -> String {
+    let mut whole: Vec<&str> = name.split('/').collect();
+    whole.pop();
+    for part in path.split('/') {
+        if part == ".." {
+            whole.pop();
+        } else {
+            whole.push(part);
+        }
+    }
+    whole.join("/")
+}
+
+#[test]
+fn what_files_of_the_crate_include_or_link_to_is_in_the_crate() {
+    let there = crated();
+    let mut seen = Vec::new();
+    for (name, text) in tracked().iter().filter(|(name, _)| there.contains(name)) {
+        let named = match name.rsplit('.').next() {
+            Some("md") => paths(name, text, "](", &[')', '#']),
+            Some("rs") => {
+                [paths(name, text, "include_str!(\"", &['"']), paths(name, text, "include_bytes!(\"", &['"'])].concat()
+            }
+            _ => continue,
+        };
+        let lacking: Vec<_> = named.iter().filter(|path| !there.contains(path)).collect();
+        assert!(lacking.is_empty(), "`{name}` names {lacking:?}, which the crate lacks");
+        seen.extend(named);
+    }
+    for known in ["CONTRIBUTING.md", "docs/errors.md", "hooks/hooks.json", "src/resolve.cjs"] {
+        assert!(seen.iter().any(|path| path == known), "nothing names `{known}`: are links read?");
+    }
+}
