@@ -29,9 +29,9 @@ pub fn unfinished_tool(environment: &str) -> String {
 }
 
 /// The generations that the profile does not name.
-pub fn unnamed(store: &Store) -> Vec<Generation> {
+pub fn unnamed(store: &Store) -> impl Iterator<Item = Generation> {
     let named: Vec<String> = store.sealed().map(|sealed| sealed.generation.name()).collect();
-    store.generations().into_iter().filter(|generation| !named.contains(&generation.name())).collect()
+    store.generations().into_iter().filter(move |generation| !named.contains(&generation.name()))
 }
 
 /// Sweeps one environment's state, and what its builders left among the tools. One generation that cannot be removed

@@ -6,10 +6,13 @@ use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-const COMMANDS: &[&str] =
-    &["session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot"];
-/// Commands that the program of a plugin has not even a word for.
-const AUTHORS_COMMANDS: &[&str] = &["completions", "man"];
+/// The names of all commands for people; the program of a plugin has not even a word for the last two.
+#[rustfmt::skip]
+pub const COMMANDS: &[&str] = &[
+    "session-start", "run", "sync", "check", "env", "prune", "init", "lint", "lock", "bundle", "snapshot",
+    #[cfg(feature = "author")] "completions",
+    #[cfg(feature = "author")] "man",
+];
 const FLAGS: &[&str] =
     &["--root", "--data", "--environment", "--json", "--format", "--rebuild", "--help", "--version", "--check"];
 
@@ -299,12 +302,7 @@ fn several(value: &OsString) -> Vec<String> {
 
 fn command(word: &OsString) -> Result<Command> {
     let word = word.to_string_lossy();
-    named(&word).ok_or_else(|| unknown("command", &word, &commands().collect::<Vec<_>>()))
-}
-
-/// The names of all commands for people.
-pub fn commands() -> impl Iterator<Item = &'static str> {
-    COMMANDS.iter().chain(if HAS_AUTHORS { AUTHORS_COMMANDS } else { &[] }).copied()
+    named(&word).ok_or_else(|| unknown("command", &word, COMMANDS))
 }
 
 /// The command of this name.

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn help_explains_every_command_and_every_flag_of_each() {
-        for name in typed::commands() {
+        for &name in typed::COMMANDS {
             assert!(of_command(name).is_some_and(|sentence| !sentence.is_empty()), "`{name}` is not explained");
             for flag in typed::flags_of(typed::named(name)) {
                 let sentence = of_flag(flag, typed::named(name)).unwrap_or_default();
@@ -114,7 +114,8 @@ mod tests {
         let takes = |command, word: &str| typed::flags_of(Some(command)).any(|flag| flag == word);
         for entry in entries() {
             for (word, _) in &entry.words {
-                let by_any = || typed::commands().filter_map(typed::named).any(|command| takes(command, word));
+                let by_any =
+                    || typed::COMMANDS.iter().copied().filter_map(typed::named).any(|command| takes(command, word));
                 let by_all = entry.commands.iter().all(|command| takes(*command, word));
                 let known = typed::named(word).is_some() || by_all && (!entry.commands.is_empty() || by_any());
                 assert!(known, "`{word}` is explained for {:?}, which does not know it", entry.commands);

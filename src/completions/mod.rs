@@ -92,7 +92,7 @@ fn offer(before: &[String], last: &str) -> Offer {
         (Some(flag), _) => value_of(flag, command, last),
         (None, Some(Command::Run | Command::Snapshot)) if words > 0 => Offer::Outside("file"),
         (None, _) if last.starts_with('-') => flags(command, last),
-        (None, None) => fitting(typed::commands().map(|name| (name.into(), of_command(name))), last),
+        (None, None) => fitting(typed::COMMANDS.iter().copied().map(|name| (name.into(), of_command(name))), last),
         (None, Some(_)) if words == 0 => first_word(&before, last),
         (None, Some(_)) => Offer::Words(Vec::new()),
     }
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_command_and_every_flag_of_it_is_offered_and_no_other() {
-        let names: Vec<&str> = typed::commands().collect();
+        let names = typed::COMMANDS;
         assert_eq!(at(&[""]), names);
         for name in names {
             let flags: Vec<&str> = typed::flags_of(typed::named(name)).collect();
