@@ -4,7 +4,6 @@
 //! client reports and by what the tool answered. They mostly wait, so several at once are no slower than one.
 
 use crate::support::claude::Exchange;
-use crate::support::host::copy_tree;
 use crate::support::namespace::with_the_real_client;
 use crate::support::*;
 use std::fs;
@@ -59,19 +58,10 @@ impl Scene {
         self
     }
 
-    /// The plugin has the snapshot that its author made of a copy, as authors do before they publish.
+    /// The plugin has a snapshot.
     #[track_caller]
     fn with_snapshot(self) -> Self {
-        let author = self.plugin.temp().join("author");
-        let [root, data, cache] = ["root", "data", "cache"].map(|name| author.join(name));
-        copy_tree(&self.plugin.root, &root);
-        for command in ["sync", "snapshot"] {
-            let plugdeps = self.plugin.bare_command(root.join("bin/plugdeps")).arg(command);
-            let plugdeps = plugdeps.arg("--root").arg(&root).arg("--data").arg(&data);
-            // The author's caches would make the user's build a short one.
-            plugdeps.env("UV_CACHE_DIR", &cache).env("PIP_NO_CACHE_DIR", "1").run().ok();
-        }
-        fs::copy(root.join("plugdeps-snapshot.json"), self.plugin.root.join("plugdeps-snapshot.json")).unwrap();
+        self.plugin.ship_snapshot();
         self
     }
 

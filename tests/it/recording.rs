@@ -1,5 +1,5 @@
-//! The first session as its user sees it, with the line that authors paste and with plugdeps: two plugins that differ in
-//! nothing else, in the interactive client, both installed from an index that takes a few seconds.
+//! The first session as its user sees it, with the line that authors paste and with plugdeps, which also ships what its
+//! tools are: in the interactive client, from an index that takes a few seconds.
 //!
 //! `PLUGDEPS_RECORDING=docs/first-session.svg cargo nextest run -E 'test(/^recording::/)'` writes down what was seen.
 
@@ -78,6 +78,7 @@ fn the_first_session_has_the_tools_where_a_line_in_a_hook_has_none() {
         }
         let index = Index::serve(&tools::mcp_wheels());
         let (line, plugdeps) = (with_a_shell_line(&index), plugin(&index));
+        plugdeps.ship_snapshot();
         let (without, with) = thread::scope(|scope| {
             let without = scope.spawn(|| session(&line, &index, || is_installed_by_pip(&line), NO_TOOL));
             let with = scope.spawn(|| session(&plugdeps, &index, || plugdeps.is_proven(), ANSWER));

@@ -2,6 +2,7 @@
 //!
 //! It is given `--plugin-dir`, so that the plugin serves where it lies.
 
+use super::host::copy_tree;
 use super::terminal::Terminal;
 use super::{Api, Plugin, processes, tools, wait_until};
 use rustix::process::Signal;
@@ -49,6 +50,21 @@ impl Plugin {
         let line = "\\\"${CLAUDE_PLUGIN_ROOT}/bin/plugdeps\\\" session-start";
         assert!(hooks.contains(line), "the hooks of this plugin have no such line: {hooks}");
         self.file("hooks/hooks.json", &hooks.replace(line, &format!("{WATCHED} {line}")))
+    }
+
+    /// Puts the snapshot into it that its author made of a copy, as authors do before they publish.
+    #[track_caller]
+    pub fn ship_snapshot(&self) {
+        let author = self.temp().join("author");
+        let [root, data, cache] = ["root", "data", "cache"].map(|name| author.join(name));
+        copy_tree(&self.root, &root);
+        for command in ["sync", "snapshot"] {
+            let plugdeps = self.bare_command(root.join("bin/plugdeps")).arg(command);
+            let plugdeps = plugdeps.arg("--root").arg(&root).arg("--data").arg(&data);
+            // The author's caches would make the user's build a short one.
+            plugdeps.env("UV_CACHE_DIR", &cache).env("PIP_NO_CACHE_DIR", "1").run().ok();
+        }
+        fs::copy(root.join("plugdeps-snapshot.json"), self.root.join("plugdeps-snapshot.json")).unwrap();
     }
 
     /// The servers, as the client names them.
