@@ -146,8 +146,12 @@ fn rewritten(root: &Path, manifest: &Manifest, source: &Source) -> Result<String
     failed.map_or(Ok(text), Err)
 }
 
-/// Adds a line, whose blanks at the end are gone: behind a backslash one of them kept it from being continued.
+/// Adds a line, whose blanks around it are gone: behind a backslash one of them kept it from being continued, and before
+/// a byte order mark one kept that in the line.
 fn push(text: &mut String, line: &str) {
+    if line.starts_with('\u{feff}') {
+        text.push(' ');
+    }
     text.push_str(line);
     if line.ends_with('\\') {
         text.push(' ');
@@ -265,16 +269,21 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_continued_is_handed_over_as_one_that_is_not() {
+    fn a_line_that_blanks_keep_apart_is_handed_over_as_the_same() {
+        for text in ["-\\ \nalpha -r\n", " \u{feff} -c\n"] {
+            let lines = lines_of(text);
+            let mut handed = String::new();
+            lines.iter().for_each(|line| {
+                push(&mut handed, line);
+                handed.push('\n');
+            });
+            assert_eq!((lines.len(), &lines), (text.matches('\n').count(), &lines_of(&handed)));
+        }
+    }
+
+    fn lines_of(text: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        each_joined_line(b"-\\ \nalpha -r\n", &mut |_, line| lines.push(without_comment(line).to_owned()));
-        let mut handed = String::new();
-        lines.iter().for_each(|line| {
-            push(&mut handed, line);
-            handed.push('\n');
-        });
-        let mut again = Vec::new();
-        each_joined_line(handed.as_bytes(), &mut |_, line| again.push(without_comment(line).to_owned()));
-        assert_eq!((lines.len(), &lines), (2, &again));
+        each_joined_line(text.as_bytes(), &mut |_, line| lines.push(without_comment(line).to_owned()));
+        lines
     }
 }
