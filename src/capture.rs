@@ -20,10 +20,13 @@ use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::ChildStdin;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How long a server may take for one answer: the first import after an installation compiles.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server that is ended may take for its last words.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The version of the protocol that hosts speak.
 const VERSION: &str = "2025-11-25";
 
@@ -102,12 +105,16 @@ struct Interview {
     target: Target,
     stdin: ChildStdin,
     lines: Inbox<Option<Vec<u8>>>,
+    /// Ends when what it says to people has been shown.
+    words: Receiver<()>,
     asked: u32,
 }
 
 impl Drop for Interview {
     fn drop(&mut self) {
         self.target.signal(TERMINATE);
+        // What is said next may point to it.
+        let _ = self.words.recv_timeout(LAST_WORDS);
     }
 }
 
@@ -124,9 +131,11 @@ impl Interview {
         let pipes = server.stdin.take().zip(server.stdout.take());
         let (stdin, stdout) = pipes.ok_or_else(|| Error::new(Kind::Io, "talk to the server"))?;
         let stderr = server.stderr.take();
+        let (end, words) = channel();
         spawn(move || {
             // What it says to people is for the author.
             let _ = stderr.map(|mut stderr| std::io::copy(&mut stderr, &mut std::io::stderr()));
+            drop::<Sender<()>>(end);
         });
         let lines = Inbox::default();
         let heard = lines.clone();
@@ -136,7 +145,7 @@ impl Interview {
             while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) && heard.push(Some(line.split_off(0))) {}
             heard.push(None);
         });
-        Ok(Self { name, target: server.target(), stdin, lines, asked: 0 })
+        Ok(Self { name, target: server.target(), stdin, lines, words, asked: 0 })
     }
 
     fn snapshot(&mut self, mut snapshot: Snapshot) -> Result<Snapshot> {
@@ -193,6 +202,8 @@ impl Interview {
 
     fn failed(&self, method: &str, cause: &str) -> Error {
         let error = Error::new(Kind::ServerEnded, format!("ask `{}` for {method}", self.name));
-        error.because(cause).hint("see what it says above, and start it by hand")
+        error
+            .because(cause)
+            .hint("see what it says above, and start it by hand; the `env` of `.mcp.json` is not set here")
     }
 }

@@ -14,7 +14,9 @@ pub fn page() -> String {
     page.section("Name");
     let _ = writeln!(page.text, "plugdeps \\- {}", inline(what));
     page.section("Description");
-    DOCUMENT.lines().skip(1).chain([""]).for_each(|line| page.line(line));
+    // What is before is for whoever reads it among the other pages.
+    let usage = DOCUMENT.lines().skip_while(|line| !line.starts_with("    plugdeps "));
+    usage.chain([""]).for_each(|line| page.line(line));
     page.section("Exit status");
     page.paragraph_of("That of CMD for `run`. 0 is success. Otherwise:");
     statuses().iter().for_each(|(exit, sentence)| page.item(&exit.to_string(), sentence));

@@ -25,11 +25,7 @@ use std::path::{Component, Path};
 pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<()> {
     let root = &plugin.place.root;
     if environment.runtime() == Some(Runtime::Node) {
-        output::note(&format!(
-            "environment {}: its lock is for the manager of its packages to write",
-            environment.name
-        ));
-        return Ok(());
+        return leave_to_manager(environment, check);
     }
     let Some((source, old)) = provenance::source(root, environment)? else {
         let label = environment.manifest.as_ref().map(|manifest| manifest.label.clone()).unwrap_or_default();
@@ -63,6 +59,24 @@ pub fn lock(plugin: &Plugin, environment: &Environment, check: bool) -> Result<(
     if let Some(name) = environment.settings.manifest.as_deref().filter(|name| unread(name, &target)) {
         output::note(&format!("the configuration names `{name}`: write `manifest = \"{}\"`", split(&target).1));
     }
+    Ok(())
+}
+
+/// Packages of Node are locked by what installs them.
+fn leave_to_manager(environment: &Environment, check: bool) -> Result<()> {
+    let manifest = environment.manifest.as_ref().ok();
+    let bare = manifest.filter(|manifest| manifest.format == Format::Package);
+    if let Some(manifest) = bare.filter(|_| check) {
+        let error = Error::new(Kind::LockOutdated, format!("use a lock of `{}`", manifest.label));
+        return Err(error
+            .because("there is none")
+            .hint("run `npm install --package-lock-only` and ship what it writes"));
+    }
+    let with = if bare.is_some() { ": `npm install --package-lock-only` does" } else { "" };
+    output::note(&format!(
+        "environment {}: its lock is for the manager of its packages to write{with}",
+        environment.name
+    ));
     Ok(())
 }
 
@@ -159,7 +173,8 @@ impl Making<'_> {
     fn tell_python(&self, version: &str) {
         if self.source.requires().is_none() && self.source.wanted().is_none() {
             output::note(&format!(
-                "`{}` is for Python {version} and later, since nothing says `requires-python`",
+                "`{}` is for Python {version} and later, since nothing says `requires-python`: write that into `pyproject.toml`, \
+                 below `[project]`",
                 target(self.source)
             ));
         }

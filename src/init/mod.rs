@@ -82,6 +82,10 @@ fn wire(wish: &Wish, root: &Path) -> Result<()> {
         record::keep(&draft, &record::place(root)?)?;
         draft.apply()?;
         output::note("written; `--undo` brings back what was there");
+        if programs::is_for_one_kind(&root.join(&directory)) {
+            let what = format!("`{directory}/plugdeps` is for one kind of machine alone");
+            output::note(&format!("{what}: `sh install.sh --all` in a checkout of plugdeps makes it for all"));
+        }
         plan.next.iter().for_each(|line| output::note(&format!("next: {line}")));
     }
     Ok(())
@@ -97,7 +101,9 @@ fn programs_directory(known: Option<String>, wished: Option<&str>) -> Result<Str
     };
     match (known, wished) {
         (Some(known), Some(wished)) if known != wished => {
-            Err(failed(&wished).because(format!("its hook starts `{known}/plugdeps` already")))
+            let error = failed(&wished).because(format!("its hook starts `{known}/plugdeps` already"));
+            let hint = format!("`plugdeps init --undo` first, or move `{known}/` and write `{wished}/` in its place");
+            Err(error.hint(format!("{hint} in the hook and the servers")))
         }
         (known, wished) => Ok(known.or(wished).unwrap_or(PROGRAMS.into())),
     }

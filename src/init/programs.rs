@@ -33,6 +33,12 @@ pub fn add(draft: &mut Draft, directory: &str, named: Option<&Path>) -> Result<(
     if NAMES.iter().any(|name| fs::is_file(&own.join(name))) { Ok(()) } else { Err(nowhere(&draft.root, directory)) }
 }
 
+/// Whether there is one program there, and no launcher with those of the other systems.
+pub fn is_for_one_kind(directory: &Path) -> bool {
+    let names = fs::names(directory);
+    names.iter().filter(|name| name.starts_with(NAMES[0]) && !name.ends_with(".json")).count() == 1
+}
+
 /// The directory of the program that a plugin starts already, in the plugin.
 pub fn directory(program: Option<&str>) -> Option<String> {
     let path = inside(&with_braces(program?))?;

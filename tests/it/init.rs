@@ -27,6 +27,9 @@ impl Plugin {
     }
 }
 
+/// What is said of a program without a launcher.
+const ONE_KIND: &str = "is for one kind of machine alone";
+
 /// A plugin with a server that nothing starts but PATH, and a program that is quickly looked through.
 fn plain() -> Plugin {
     let plugin = Plugin::new("plain");
@@ -241,7 +244,7 @@ fn the_programs_that_are_put_into_a_plugin_are_those_beside_the_authors_with_the
         fs::write(release.join(place).join("SHA256SUMS"), "0 plugdeps-linux\n").unwrap();
         let authors = release.join("bin/plugdeps");
         let init = |flags: &[&str]| plugin.bare_command(&authors).arg("init").arg(&plugin.root).args(flags).run();
-        init(&["--yes"]).ok().stdout_has("+++ b/bin/SHA256SUMS");
+        init(&["--yes"]).ok().stdout_has("+++ b/bin/SHA256SUMS").stderr_lacks(ONE_KIND);
         for name in ["plugdeps", "plugdeps-linux", "SHA256SUMS"] {
             let [from, to] = [release.join(place).join(name), plugin.root.join("bin").join(name)];
             assert_eq!(fs::read(&from).unwrap(), fs::read(&to).unwrap());
@@ -259,7 +262,8 @@ fn the_program_can_be_in_a_directory_of_another_name_and_stays_there() {
     let plugin = plain();
     let program = plugin.root.join("bin/plugdeps");
     plugin.init(&["--yes", "--dir", "../x"]).run().exits(2).stderr_has("no directory in the plugin");
-    plugin.init(&["--yes", "--dir", "libexec", "--binary", program.to_str().unwrap()]).run().ok();
+    let moved = plugin.init(&["--yes", "--dir", "libexec", "--binary", program.to_str().unwrap()]).run();
+    moved.ok().stderr_has(ONE_KIND);
     assert!(plugin.text("hooks/hooks.json").contains("${CLAUDE_PLUGIN_ROOT}/libexec/plugdeps"));
     assert!(plugin.text(".mcp.json").contains("\"${CLAUDE_PLUGIN_ROOT}/libexec/plugdeps\""));
     assert!(plugin.root.join("libexec/plugdeps").is_file());

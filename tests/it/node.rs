@@ -368,6 +368,10 @@ fn the_lock_of_a_package_is_left_to_its_manager() {
         output.ok().stderr_has("environment node: its lock is for the manager of its packages to write");
     }
     assert_same(&before, &Tree::of(&plugin.root));
+    fs::remove_file(plugin.root.join("package-lock.json")).unwrap();
+    plugin.command(["lock"]).run().ok().stderr_has("`npm install --package-lock-only` does");
+    let none = plugin.command(["lock", "--check"]).run();
+    none.exits(16).stderr_has("use a lock of `package.json`").stderr_has("there is none");
 }
 
 #[test]
