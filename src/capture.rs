@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::ChildStdin;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// How long a server may take for one answer: the first import after an installation compiles.
@@ -106,7 +105,7 @@ struct Interview {
     stdin: ChildStdin,
     lines: Inbox<Option<Vec<u8>>>,
     /// Ends when what it says to people has been shown.
-    words: Receiver<()>,
+    words: Inbox<()>,
     asked: u32,
 }
 
@@ -114,7 +113,7 @@ impl Drop for Interview {
     fn drop(&mut self) {
         self.target.signal(TERMINATE);
         // What is said next may point to it.
-        let _ = self.words.recv_timeout(LAST_WORDS);
+        let _ = self.words.take(Some(Instant::now() + LAST_WORDS));
     }
 }
 
@@ -131,11 +130,12 @@ impl Interview {
         let pipes = server.stdin.take().zip(server.stdout.take());
         let (stdin, stdout) = pipes.ok_or_else(|| Error::new(Kind::Io, "talk to the server"))?;
         let stderr = server.stderr.take();
-        let (end, words) = channel();
+        let words = Inbox::default();
+        let shown = words.clone();
         spawn(move || {
             // What it says to people is for the author.
             let _ = stderr.map(|mut stderr| std::io::copy(&mut stderr, &mut std::io::stderr()));
-            drop::<Sender<()>>(end);
+            shown.push(());
         });
         let lines = Inbox::default();
         let heard = lines.clone();
