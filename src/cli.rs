@@ -48,10 +48,13 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
         Command::Prune => prune(&Plugin::load(place()?)?, &typed)?,
-        Command::Init | Command::Lint | Command::Lock | Command::Bundle | Command::Snapshot => {
-            author::obey(command, &typed)?;
-        }
-        Command::Completions | Command::Man => author::obey(command, &typed)?,
+        Command::Init
+        | Command::Lint
+        | Command::Lock
+        | Command::Bundle
+        | Command::Snapshot
+        | Command::Completions
+        | Command::Man => author::obey(command, &typed)?,
         Command::Build => build::run_builder(&place()?, typed.environment.as_deref().unwrap_or_default())?,
         Command::Detach => detach(&typed)?,
     }

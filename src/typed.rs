@@ -150,11 +150,11 @@ impl Typed {
         if !HAS_AUTHORS {
             return None;
         }
-        let typed = |flag: &&str| self.own_flags.contains(flag);
+        let typed = |flag: &&'static str| self.own_flags.contains(flag);
         match (self.all, self.command) {
             (true, _) if self.root.is_some() => Some("--root"),
             (true, _) if self.data.is_some() => Some("--data"),
-            (true, _) => ["--environment"].into_iter().find(typed),
+            (true, _) => Some("--environment").filter(typed),
             (false, Some(Command::Prune)) => ["--dry-run", "--yes"].into_iter().find(typed),
             _ => None,
         }

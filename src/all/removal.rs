@@ -128,7 +128,6 @@ fn remove_links(data: &Path) -> Result<()> {
 
 fn remove_rest(data: &Path) -> Result<()> {
     let ours = ours(data);
-
     asides(&ours).into_iter().try_for_each(|name| fs::remove_tree(&ours.join(name)))?;
     fs::remove_tree(&work::tools(data))?;
     fs::remove_file(&ours.join(".machine"))?;

@@ -3,9 +3,9 @@
 //! Most lay down the files of the host as it writes them; one has the host itself write them.
 
 use crate::support::namespace::with_the_real_client;
+use crate::support::terminal::keyboard;
 use crate::support::*;
 use rustix::fs::{FlockOperation, flock};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
@@ -331,13 +331,9 @@ fn the_host_may_install_the_plugin_while_somebody_is_asked() {
     home.state("a-m", "old");
     home.state("late-m", "main");
     home.state("gone-m", "main");
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let keyboard = fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let (mut terminal, keys) = keyboard();
     let mut command = home.cmd(PRUNE).into_command();
-    let mut asking = command.stdin(keyboard).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut asking = command.stdin(keys).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut said, mut stderr) = (Vec::new(), asking.stderr.take().unwrap());
     while !String::from_utf8_lossy(&said).contains("[y/N]") {
         let mut byte = [0];
@@ -346,7 +342,7 @@ fn the_host_may_install_the_plugin_while_somebody_is_asked() {
     }
     home.version("m/a/1.0.0", &["old"]);
     home.install(&[("a@m", "m/a/1.0.0"), ("late@m", "m/late/1.0.0")]);
-    fs::File::from(terminal.try_clone().unwrap()).write_all(b"y\n").unwrap();
+    terminal.write_all(b"y\n").unwrap();
     stderr.read_to_end(&mut said).unwrap();
     let said = String::from_utf8_lossy(&said);
     assert!(asking.wait().unwrap().success(), "{said}");

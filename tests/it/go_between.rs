@@ -375,6 +375,9 @@ mod the_snapshot {
         world.plugin.write("server.py", "import nothing_of_this_name\n");
         world.plugin.command(["snapshot"]).run().exits(15).stderr_has("nothing_of_this_name");
         world.plugin.command(["snapshot", "--", "python", "-c", "0"]).run().exits(15).stderr_has("ended before");
+        let late = "import os, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
+                    os.close(1); time.sleep(0.3); print('last words', file=sys.stderr)";
+        world.plugin.command(["snapshot", "--", "python", "-c", late]).run().exits(15).stderr_has("last words");
         let bare = Plugin::new("bare");
         bare.command(["snapshot"]).run().exits(2).stderr_has("no server is started by `plugdeps run`");
         assert!(!world.plugin.root.join("plugdeps-snapshot.json").exists());

@@ -1,9 +1,9 @@
 //! `plugdeps init`: what an author has becomes a plugin that plugdeps starts, and can be had back.
 
 use crate::support::namespace::{skip, with_the_real_client};
+use crate::support::terminal::keyboard;
 use crate::support::*;
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -99,13 +99,9 @@ fn nothing_is_written_by_a_dry_run_nor_without_anybody_to_ask() {
 
 /// `init` at a terminal on which somebody has typed this already.
 fn answered(plugin: &Plugin, typed: &str) -> std::process::Output {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let keyboard = fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    fs::File::from(terminal.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
-    plugin.init(&[]).into_command().stdin(keyboard).output().unwrap()
+    let (mut terminal, keys) = keyboard();
+    terminal.write_all(typed.as_bytes()).unwrap();
+    plugin.init(&[]).into_command().stdin(keys).output().unwrap()
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! A terminal for the interactive client: keys go in, and what its user sees is read and recorded. It is tmux's.
 
 use super::{tools, wait_until};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -124,6 +126,16 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The two ends of a terminal: what is written to the first is typed on the second, which a program may have as its input.
+pub fn keyboard() -> (File, File) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let keys = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (File::from(terminal), keys)
 }
 
 fn add(film: &mut Vec<Frame>, frame: Frame) {
