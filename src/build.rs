@@ -89,9 +89,9 @@ pub fn build(
         }
         log.hide(work.manifest.texts().iter().map(AsRef::as_ref));
         log.hide_settings(&backend::node_files::settings(&plugin.place.root, work.manifest));
-        // Nobody waits for the end of a builder, which therefore sees to it that the files reach the disk. Without locks
-        // two might do so at once, and the profile of one of them would be lost.
-        let boot = if lock.is_some() && !log.is_live() { fs::boot() } else { None };
+        // Until the files are known to be on the disk. Without locks two might say so at once, and the profile of one of
+        // them would be lost.
+        let boot = lock.as_ref().and_then(|_| fs::boot());
         match build_once(&work, plan.take(), boot, &mut log) {
             Ok(Some(sealed)) => {
                 finish(&work, &sealed, lock.as_ref(), &mut log);

@@ -15,9 +15,13 @@ mod what_names_something_reaches_the_disk_after_it {
 
     #[test]
     fn the_receipt_its_name_the_profile_its_name_and_then_the_packages() {
+        ["session-start", "sync"].into_iter().for_each(in_order);
+    }
+
+    fn in_order(command: &str) {
         let world = World::new(Installer::Uv);
         let options = ["-f", "-y", "-s", "300", "-e", "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2"];
-        strace(&world.plugin, &options, &["session-start"]).run().ok();
+        strace(&world.plugin, &options, &[command]).run().ok();
         world.plugin.rests();
         let trace = fs::read_to_string(world.plugin.temp().join("trace")).unwrap();
         let replaced = |file: &str, place: &str| {
@@ -28,7 +32,7 @@ mod what_names_something_reaches_the_disk_after_it {
         let expected = [&receipt[..], &profile, &everything, &profile].concat();
         let state = world.plugin.state();
         let steps: Vec<String> = trace.lines().filter_map(|line| step(line, &state)).collect();
-        assert_eq!(steps, expected, "\n{trace}");
+        assert_eq!(steps, expected, "`{command}`\n{trace}");
     }
 
     /// What a line of the trace means, if anything.
@@ -163,10 +167,22 @@ mod a_power_loss {
             python.args(["-c", CUT]).arg(&self.disk).stdin(Stdio::piped()).spawn().unwrap()
         }
 
-        fn loses_power(&mut self, mut cutter: Child, world: &World, hook: Running) {
+        /// One with the data of a plugin and uv's cache on its disk.
+        fn with_a_world(body: impl FnOnce(&mut Self, World)) {
+            let plugin = Plugin::new("tiny").fixture("tiny");
+            let temp = plugin.temp().canonicalize().unwrap();
+            let Some(mut machine) = Self::new(&temp) else {
+                return namespace::skip("power loss", "no image can be mounted here: not root, or no loop device");
+            };
+            let plugin = plugin.env("UV_CACHE_DIR", machine.disk.join("uv-cache"));
+            let mut world = World::with(Installer::Uv, plugin);
+            world.plugin.data = machine.disk.join("data");
+            body(&mut machine, world);
+        }
+
+        fn loses_power(&mut self, mut cutter: Child, world: &World) {
             cutter.stdin.take().unwrap().write_all(b"now\n").unwrap();
             assert!(cutter.wait().unwrap().success(), "the file system goes on");
-            drop(hook);
             let kill = |pid: &u32| processes::signal(*pid, rustix::process::Signal::KILL);
             wait_until("nobody is left", LONG, || {
                 let left = world.plugin.processes();
@@ -191,26 +207,19 @@ mod a_power_loss {
         while world.plugin.profile() == before && began.elapsed() < LONG {}
     }
 
-    fn one_start_heals(usual: u32) {
-        let plugin = Plugin::new("tiny").fixture("tiny");
-        let temp = plugin.temp().canonicalize().unwrap();
-        let Some(mut machine) = Machine::new(&temp) else {
-            return namespace::skip("power loss", "no image can be mounted here: not root, or no loop device");
-        };
-        let plugin = plugin.env("UV_CACHE_DIR", machine.disk.join("uv-cache"));
-        let mut world = World::with(Installer::Uv, plugin);
-        world.plugin.data = machine.disk.join("data");
+    fn one_start_heals(machine: &mut Machine, world: &World, losses: u32) {
         let began = Instant::now();
         world.plugin.hook().ok().silent();
         let whole = began.elapsed().as_micros() as u32;
-        let (mut random, losses, mut hollow) = (Random::seeded(), times("PLUGDEPS_TEST_KILLS", usual), 0);
+        let (mut random, mut hollow) = (Random::seeded(), 0);
         for round in 1..=losses {
             let version = format!("{}.0", round % 4 + 1);
             world.needs(&format!("alpha=={version}"));
             let cutter = machine.cutter();
             let hook = world.plugin.hook_cmd().spawn();
-            wait_for_the_moment(&world, &mut random, whole, round);
-            machine.loses_power(cutter, &world, hook);
+            wait_for_the_moment(world, &mut random, whole, round);
+            machine.loses_power(cutter, world);
+            drop(hook);
             hollow += u32::from(world.plugin.command(["--check"]).run().stdout.contains("the machine went down"));
             world.serves(&version);
             assert!(named(&world.plugin).iter().all(|generation| is_whole(generation)), "round {round}: hollow");
@@ -222,6 +231,23 @@ mod a_power_loss {
 
     #[test]
     fn at_any_moment_is_healed_by_one_start() {
-        namespace::with_own_mounts(|| one_start_heals(12));
+        let losses = times("PLUGDEPS_TEST_KILLS", 12);
+        namespace::with_own_mounts(|| Machine::with_a_world(|machine, world| one_start_heals(machine, &world, losses)));
+    }
+
+    #[test]
+    fn after_the_end_of_sync_costs_nothing() {
+        namespace::with_own_mounts(|| {
+            Machine::with_a_world(|machine, world| {
+                let cutter = machine.cutter();
+                world.plugin.command(["sync"]).run().ok();
+                machine.loses_power(cutter, &world);
+                let before = world.plugin.profile();
+                world.plugin.command(["--check"]).run().ok().stdout_has("ready");
+                assert!(is_whole(&world.plugin.current().unwrap()), "its files are not on the disk");
+                world.serves("1.0");
+                assert_eq!(world.plugin.profile(), before, "it was built once more");
+            });
+        });
     }
 }
