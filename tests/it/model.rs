@@ -1,6 +1,6 @@
 //! Any sequence of what may befall a plugin, against a model of it that is a few fields.
 //!
-//! `PROPTEST_CASES` says how many sequences are tried with locks, and as many without.
+//! `PROPTEST_CASES` says how many sequences are tried with locks, and as many without, for Python and for Node.
 
 use crate::support::*;
 use proptest::prelude::*;
@@ -12,8 +12,9 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(120);
-/// Sequences that are tried unless `PROPTEST_CASES` says otherwise: a minute of them.
-const CASES: u32 = 8;
+/// Sequences that are tried unless `PROPTEST_CASES` says otherwise: a minute of them with uv, half of one with npm.
+const UV_CASES: u32 = 8;
+const NPM_CASES: u32 = 2;
 
 /// Something that happens.
 #[derive(Debug, Clone)]
@@ -35,7 +36,7 @@ enum Step {
     Sweep,
     /// The clock is so many seconds off from now on.
     Clock(i32),
-    /// Another file takes the place of the interpreter: the same Python.
+    /// Another file takes the place of the interpreter, which is the same one.
     Replace,
     /// The interpreter goes, and another one comes elsewhere.
     Remove,
@@ -55,7 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Hook),
         3 => Just(Step::Run),
         2 => Just(Step::Both),
-        4 => (prop::sample::select(vec!["session-start", "__build", "__detach", "run", "sync"]), 1..80u8)
+        4 => (prop::sample::select(vec!["session-start", "__build", "__detach", "run", "sync"]), 1..100u8)
             .prop_map(|(whose, point)| Step::Crash(whose, point)),
         2 => Just(Step::Serve),
         1 => Just(Step::End),
@@ -72,14 +73,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The world, and what is known of it.
 struct Model {
-    world: World,
+    world: Box<dyn AnyWorld>,
     /// The plugin of the other version: its root and what it asks for.
     other: (PathBuf, u8),
     /// What is asked for.
     wanted: u8,
-    /// The interpreter that there is.
-    python: PathBuf,
-    pythons: u32,
+    /// The program of the interpreter that there is.
+    interpreter: PathBuf,
+    interpreters: u32,
     clock: (PathBuf, PathBuf),
     locks: bool,
     servers: Vec<(Child, PathBuf)>,
@@ -87,18 +88,18 @@ struct Model {
 }
 
 impl Model {
-    fn new(locks: bool) -> Self {
-        let plugin = Plugin::new("tiny").fixture("tiny");
-        let temp = plugin.temp().canonicalize().unwrap();
-        let python = temp.join("python-0");
-        private_python(&tools::python(), &python);
-        let plugin = plugin.python(&python.join("bin/python3"));
-        let clock = (preload(&plugin, "clock", CLOCK), temp.join("clock"));
-        let world = World::with(Installer::Uv, plugin);
+    fn new(world: Box<dyn AnyWorld>, locks: bool) -> Self {
+        let temp = world.plugin().temp().canonicalize().unwrap();
+        let interpreter = world.settle(&temp.join("interpreter-0"));
+        let clock = (preload(world.plugin(), "clock", CLOCK), temp.join("clock"));
         let other = temp.join("other");
-        copy(&world.plugin.root, &other);
-        let (pythons, servers, moves) = (0, Vec::new(), 0);
-        Self { world, other: (other, 2), wanted: 1, python, pythons, clock, locks, servers, moves }
+        copy(&world.plugin().root, &other);
+        let (interpreters, servers, moves) = (0, Vec::new(), 0);
+        Self { world, other: (other, 2), wanted: 1, interpreter, interpreters, clock, locks, servers, moves }
+    }
+
+    fn plugin(&self) -> &Plugin {
+        self.world.plugin()
     }
 
     fn with(&self, cmd: Cmd, fault: &str) -> Cmd {
@@ -107,25 +108,18 @@ impl Model {
         cmd.env("PLUGDEPS_FAULT", format!("{no_locks}{fault}")).timeout(LONG)
     }
 
-    fn needs(&self) {
-        match self.wanted {
-            0 => self.world.needs("no-such-package"),
-            version => self.world.needs(&format!("alpha=={version}.0")),
-        }
-    }
-
     /// A builder goes on for a moment after it has published.
     fn nobody_builds(&self) {
-        wait_until("nobody builds", LONG, || self.world.plugin.builders().is_empty());
+        wait_until("nobody builds", LONG, || self.plugin().builders().is_empty());
     }
 
     fn take(&mut self, step: &Step) {
         self.nobody_builds();
-        let before = self.world.plugin.profile();
+        let before = self.plugin().profile();
         match step {
             Step::Edit(version) => {
                 self.wanted = *version;
-                self.needs();
+                self.world.wants(self.wanted);
             }
             Step::Hook => self.hook("").iter().for_each(|failed| self.checks(&before, *failed)),
             Step::Run => {
@@ -133,31 +127,31 @@ impl Model {
                 self.checks(&before, failed);
             }
             Step::Both => {
-                let hook = self.with(self.world.plugin.hook_cmd(), "").spawn();
+                let hook = self.with(self.plugin().hook_cmd(), "").spawn();
                 self.run("");
                 hook.wait().ok();
             }
             Step::Crash(whose, point) => self.crash(whose, *point),
             Step::Serve => self.serve(),
             Step::End => self.servers.drain(..1.min(self.servers.len())).for_each(end),
-            Step::Sweep => _ = self.with(self.world.plugin.command(["prune"]), "").run(),
+            Step::Sweep => _ = self.with(self.plugin().command(["prune"]), "").run(),
             Step::Clock(seconds) => fs::write(&self.clock.1, seconds.to_string()).unwrap(),
             Step::Replace => {
-                let (file, staged) = (self.python.join("bin/python3"), self.python.join("bin/new"));
-                Cmd::new("cp").args([&file, &staged]).run().ok();
-                fs::rename(staged, file).unwrap();
+                let staged = self.interpreter.with_file_name("new");
+                Cmd::new("cp").args([&self.interpreter, &staged]).run().ok();
+                fs::rename(staged, &self.interpreter).unwrap();
             }
-            Step::Remove => self.replace_python(),
+            Step::Remove => self.move_interpreter(),
             Step::Move => self.move_data(),
             Step::Switch => {
-                std::mem::swap(&mut self.world.plugin.root, &mut self.other.0);
+                std::mem::swap(&mut self.world.plugin_mut().root, &mut self.other.0);
                 std::mem::swap(&mut self.wanted, &mut self.other.1);
-                self.needs();
+                self.world.wants(self.wanted);
             }
             Step::Newer => self.write_newer_state(),
             Step::Damage(which) => {
                 let name = ["profile.json", "failure.json", "builder.json"][usize::from(*which)];
-                let path = self.world.plugin.state().join(name);
+                let path = self.plugin().state().join(name);
                 if let Ok(text) = fs::read(&path) {
                     fs::write(&path, &text[..text.len() / 2]).unwrap();
                 }
@@ -168,7 +162,7 @@ impl Model {
 
     /// Whether it failed; nothing when it was told to nobody, as a failure that was told before is.
     fn hook(&self, fault: &str) -> Option<bool> {
-        let output = self.with(self.world.plugin.hook_cmd(), fault).run();
+        let output = self.with(self.plugin().hook_cmd(), fault).run();
         assert_eq!(output.status.code(), Some(0), "the hook failed the session\n{output}");
         let told = if output.stdout.is_empty() { String::new() } else { output.json().to_string() };
         let failed = told.contains("could not be installed");
@@ -177,9 +171,9 @@ impl Model {
 
     /// Whether it failed, or serves what was good before.
     fn run(&self, fault: &str) -> bool {
-        let output = self.with(self.world.python_cmd("import alpha; print(alpha.VALUE)"), fault).run();
+        let output = self.with(self.world.start(), fault).run();
         if output.status.success() && output.stderr.is_empty() {
-            assert_eq!(output.stdout, format!("alpha {}.0\n", self.wanted), "another one than is wanted\n{output}");
+            assert_eq!(output.stdout, format!("{}\n", self.value()), "another one than is wanted\n{output}");
         }
         assert!(output.status.success() || output.stderr.contains("error["), "failed without a word\n{output}");
         !output.status.success() || !output.stderr.is_empty()
@@ -187,7 +181,7 @@ impl Model {
 
     /// What a start left behind.
     fn checks(&self, before: &[u8], failed: bool) {
-        let plugin = &self.world.plugin;
+        let plugin = self.plugin();
         if failed {
             assert_eq!(self.wanted, 0, "it failed, and nothing was wrong with what is wanted");
             assert_eq!(plugin.profile(), before, "a failure changed the profile");
@@ -198,15 +192,15 @@ impl Model {
     }
 
     fn value(&self) -> String {
-        format!("alpha {}.0", self.wanted)
+        self.world.value(self.wanted)
     }
 
     fn crash(&self, whose: &str, point: u8) {
         let fault = format!("{whose}:{point}:kill");
         let cmd = match whose {
-            "run" => self.world.python_cmd("import alpha"),
-            "sync" => self.world.plugin.command(["sync"]),
-            _ => self.world.plugin.hook_cmd(),
+            "run" => self.world.start(),
+            "sync" => self.plugin().command(["sync"]),
+            _ => self.plugin().hook_cmd(),
         };
         self.with(cmd, &fault).run();
     }
@@ -216,8 +210,7 @@ impl Model {
             // Who answers in its place would wait for as long as its client does.
             return;
         }
-        let cmd = self.world.python_cmd("import sys, alpha; print(sys.prefix, flush=True); sys.stdin.read()");
-        let mut command = self.with(cmd, "").into_command();
+        let mut command = self.with(self.world.server(), "").into_command();
         let mut server = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut said = String::new();
         std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.as_mut().unwrap()), &mut said).unwrap();
@@ -227,7 +220,7 @@ impl Model {
 
     /// What the profile names is sealed and whole, and nobody's generation goes while it lives in it.
     fn everybody_lives(&mut self) {
-        for generation in named_or_damaged(&self.world.plugin) {
+        for generation in named_or_damaged(self.plugin()) {
             assert!(is_whole(&generation), "`{}` is named and not whole", generation.display());
         }
         for (server, generation) in &mut self.servers {
@@ -236,29 +229,24 @@ impl Model {
         }
     }
 
-    fn replace_python(&mut self) {
+    fn move_interpreter(&mut self) {
         // Those who live on it die with it in this world as in the real one.
         self.servers.drain(..).for_each(end);
-        let old = self.python.clone();
-        self.pythons += 1;
-        self.python = old.with_file_name(format!("python-{}", self.pythons));
-        private_python(&tools::python(), &self.python);
-        let link = self.world.plugin.path_dir().join("python3");
-        let staged = link.with_extension("new");
-        std::os::unix::fs::symlink(self.python.join("bin/python3"), &staged).unwrap();
-        fs::rename(staged, link).unwrap();
+        let old = self.interpreter.ancestors().nth(2).unwrap().to_owned();
+        self.interpreters += 1;
+        self.interpreter = self.world.settle(&old.with_file_name(format!("interpreter-{}", self.interpreters)));
         fs::remove_dir_all(old).unwrap();
     }
 
     fn move_data(&mut self) {
         self.moves += 1;
-        let to = self.world.plugin.temp().canonicalize().unwrap().join(format!("data-{}", self.moves));
-        copy(&self.world.plugin.data, &to);
-        self.world.plugin.data = to;
+        let to = self.plugin().temp().canonicalize().unwrap().join(format!("data-{}", self.moves));
+        copy(&self.plugin().data, &to);
+        self.world.plugin_mut().data = to;
     }
 
     fn write_newer_state(&self) {
-        let state = self.world.plugin.state();
+        let state = self.plugin().state();
         if fs::create_dir_all(&state).is_ok() {
             let profile = json!({ "schema": 99, "generations": [{ "name": "g-newer", "lives": { "in": "a tree" } }] });
             fs::write(state.join("profile.json"), profile.to_string()).unwrap();
@@ -269,7 +257,7 @@ impl Model {
     fn heals(&mut self) {
         if self.wanted == 0 {
             self.wanted = 3;
-            self.needs();
+            self.world.wants(self.wanted);
         }
         assert!(!self.run(""), "it does not heal");
         self.checks(&[], false);
@@ -279,9 +267,9 @@ impl Model {
             assert!(!self.run(""), "it does not heal");
         }
         self.nobody_builds();
-        let settled = self.world.plugin.profile_json();
+        let settled = self.plugin().profile_json();
         assert!(!self.run(""));
-        assert_eq!(self.world.plugin.profile_json(), settled, "a ready start changed something");
+        assert_eq!(self.plugin().profile_json(), settled, "a ready start changed something");
         self.everybody_lives();
     }
 }
@@ -299,13 +287,14 @@ fn end((mut server, _): (Child, PathBuf)) {
     server.wait().unwrap();
 }
 
-fn any_sequence(locks: bool) {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
+/// Tries sequences, each in a world of its own.
+fn any_sequence(usual: u32, locks: bool, world: impl Fn() -> Box<dyn AnyWorld>) {
+    let cases = times("PROPTEST_CASES", usual);
     // A sequence takes seconds: the first shorter ones that fail as well are short enough.
     let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let steps = std::cell::Cell::new(0);
     let outcome = TestRunner::new(config).run(&prop::collection::vec(step(), 1..16), |sequence| {
-        let mut model = Model::new(locks);
+        let mut model = Model::new(world(), locks);
         for step in &sequence {
             model.take(step);
         }
@@ -319,13 +308,34 @@ fn any_sequence(locks: bool) {
 }
 
 mod whatever_befalls_it_one_start_heals {
-    #[test]
-    fn with_locks() {
-        super::any_sequence(true);
+    use super::*;
+
+    fn of_uv(locks: bool) {
+        any_sequence(UV_CASES, locks, || Box::new(World::new(Installer::Uv)));
+    }
+
+    fn of_npm(locks: bool) {
+        let first = NodeWorld::new();
+        any_sequence(NPM_CASES, locks, || Box::new(first.another()));
     }
 
     #[test]
-    fn without_locks() {
-        super::any_sequence(false);
+    fn of_uv_with_locks() {
+        of_uv(true);
+    }
+
+    #[test]
+    fn of_uv_without_locks() {
+        of_uv(false);
+    }
+
+    #[test]
+    fn of_npm_with_locks() {
+        of_npm(true);
+    }
+
+    #[test]
+    fn of_npm_without_locks() {
+        of_npm(false);
     }
 }

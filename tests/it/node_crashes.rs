@@ -3,10 +3,9 @@
 
 use crate::support::*;
 use rustix::process::Signal;
-use serde_json::Value;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// ENOSPC, EACCES, EIO, EROFS, EMFILE.
@@ -74,17 +73,17 @@ impl Scene {
 
     /// What holds at every moment, whoever has just died.
     fn holds(&self, output: &Output, case: &str) {
-        let named = named_by(&self.plugin);
+        let named = named(&self.plugin);
         for generation in &named {
-            assert!(is_whole_tree(generation), "{case}\n`{}` is named and not whole", generation.display());
+            assert!(is_whole(generation), "{case}\n`{}` is named and not whole", generation.display());
         }
-        let is_wanted = |generation: &PathBuf| export(generation).contains(self.serves);
+        let is_wanted = |generation: &PathBuf| alpha_of(generation).contains(self.serves);
         assert!(!output.status.success() || named.iter().any(is_wanted), "{case}\nsaid to be ready, and is not");
         let killed = output.status.signal() == Some(9);
         let told = output.stderr.contains("error[");
         assert!(killed || output.status.success() || told, "{case}\nfailed without a word of why");
         if let Some(leased) = &self.leased {
-            assert!(is_whole_tree(leased), "{case}\na generation was removed under whoever lives in it");
+            assert!(is_whole(leased), "{case}\na generation was removed under whoever lives in it");
         }
     }
 
@@ -95,8 +94,8 @@ impl Scene {
         assert!(start.status.success() && start.stdout == format!("{}\n", self.serves), "{case}\n{start}");
         self.plugin.rests();
         self.plugin.command(["prune"]).run().ok();
-        let there = generations(&self.plugin);
-        let mut used: Vec<_> = named_by(&self.plugin).into_iter().chain(self.leased.clone()).collect();
+        let there = self.plugin.generations();
+        let mut used: Vec<_> = named(&self.plugin).into_iter().chain(self.leased.clone()).collect();
         used.sort();
         assert_eq!(there, used, "{case}\nother generations are left than those that are used");
         assert_eq!(self.plugin.unfinished(), Vec::<PathBuf>::new(), "{case}");
@@ -115,34 +114,6 @@ fn whats(number: usize) -> Vec<String> {
     }
     let error = ERRORS[number % ERRORS.len()].to_string();
     vec![if (number / 4).is_multiple_of(2) { "kill".to_owned() } else { error }]
-}
-
-/// The generations that the profile of the environment `node` names.
-fn named_by(plugin: &Plugin) -> Vec<PathBuf> {
-    let state = plugin.data.join("plugdeps/node");
-    let Ok(profile) = fs::read(state.join("profile.json")) else { return Vec::new() };
-    let profile: Value = serde_json::from_slice(&profile).expect("the profile is torn");
-    let generations = profile["generations"].as_array().expect("the profile lists generations");
-    generations.iter().map(|entry| state.join(entry["generation"].as_str().unwrap())).collect()
-}
-
-fn generations(plugin: &Plugin) -> Vec<PathBuf> {
-    plugin.generations_of("node").iter().map(|name| plugin.data.join("plugdeps/node").join(name)).collect()
-}
-
-fn export(generation: &Path) -> String {
-    fs::read_to_string(generation.join("env/node_modules/alpha/index.js")).unwrap_or_default()
-}
-
-/// Whether a generation is sealed and has its package, and nothing of what the manager was shown.
-fn is_whole_tree(generation: &Path) -> bool {
-    let is_json = |name: &str| {
-        let text = fs::read(generation.join(name));
-        text.is_ok_and(|text| serde_json::from_slice::<Value>(&text).is_ok())
-    };
-    let shown = ["package.json", "package-lock.json", ".npmrc"].map(|name| generation.join("env").join(name).exists());
-    let sealed = ["receipt.json", "inputs.json", "env/node_modules/alpha/package.json"];
-    sealed.into_iter().all(is_json) && export(generation).contains("alpha") && shown == [false; 3]
 }
 
 fn plugin(manager: Manager, registry: &Registry) -> Plugin {
@@ -168,7 +139,7 @@ fn an_update_with_a_sweep_that_dies_at_any_step_leaves_who_lives_there() {
         plugin.lock(Manager::Npm);
     };
     plugin.sync().ok();
-    let first = generations(&plugin).remove(0);
+    let first = plugin.generations().remove(0);
     let lease = live_in(&first);
     for version in ["2.0.0", "3.0.0"] {
         update(version);
@@ -189,7 +160,7 @@ fn a_manager_that_outlives_its_builder_keeps_its_environment_and_harms_no_other(
         wait_until("the manager asks for the package", Duration::from_secs(60), || {
             registry.log().iter().any(|request| request.contains("/alpha-"))
         });
-        let orphaned = generations(&plugin).remove(0);
+        let orphaned = plugin.generations().remove(0);
         sync.kill();
         sync.wait();
         let lives = || !plugin.processes().is_empty();
@@ -197,7 +168,7 @@ fn a_manager_that_outlives_its_builder_keeps_its_environment_and_harms_no_other(
         registry.hold("alpha", Duration::ZERO);
         plugin.sync().ok();
         assert_eq!(plugin.export_of("alpha"), "alpha 1.0.0", "{manager:?}");
-        let built = named_by(&plugin);
+        let built = named(&plugin);
         assert!(!built.contains(&orphaned), "{manager:?}");
         plugin.command(["prune"]).run().ok();
         assert!(orphaned.exists() || !lives(), "{manager:?}: its environment was taken from under it");
@@ -205,9 +176,9 @@ fn a_manager_that_outlives_its_builder_keeps_its_environment_and_harms_no_other(
         // Who ends has no environment any more when it still has its files.
         wait_until("what it left is swept", Duration::from_secs(10), || {
             plugin.command(["prune"]).run().ok();
-            generations(&plugin) == built
+            plugin.generations() == built
         });
-        assert!(is_whole_tree(&built[0]), "{manager:?}");
+        assert!(is_whole(&built[0]), "{manager:?}");
     }
 }
 
@@ -223,7 +194,7 @@ fn a_killed_builder_leaves_nothing_that_others_may_read() {
     sync.kill();
     sync.wait();
     plugin.processes().into_iter().for_each(|pid| processes::signal(pid, Signal::KILL));
-    let shown = generations(&plugin)[0].join("env");
+    let shown = plugin.generations()[0].join("env");
     assert!(shown.join(".npmrc").exists(), "it was shown nothing: this proves nothing");
     let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&shown).unwrap());
     assert_eq!(mode & 0o077, 0, "{mode:o}");
@@ -232,9 +203,7 @@ fn a_killed_builder_leaves_nothing_that_others_may_read() {
 #[test]
 fn neither_the_plugin_nor_the_packages_of_the_machine_are_changed() {
     let registry = Registry::of(&[NpmPackage::new("alpha", "1.0.0").bin("alpha-tool", "").postinstall("true")]);
-    let machine = Manager::Npm.program().ancestors().nth(3).unwrap().to_path_buf();
-    assert!(machine.ends_with("node_modules"), "{}", machine.display());
-    let before = Tree::of(&machine);
+    let before = Tree::of(&node::of_the_machine());
     for manager in Manager::EVERY {
         let plugin = plugin(manager, &registry).file("plugdeps.toml", "scripts = true\n");
         let own = Tree::of(&plugin.root);
@@ -245,5 +214,5 @@ fn neither_the_plugin_nor_the_packages_of_the_machine_are_changed() {
         registry.status(None);
         assert_same(&own, &Tree::of(&plugin.root));
     }
-    assert_same(&before, &Tree::of(&machine));
+    assert_same(&before, &Tree::of(&node::of_the_machine()));
 }

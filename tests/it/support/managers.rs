@@ -114,7 +114,8 @@ impl Plugin {
 
     /// A plugin whose `package.json` asks for this, by this manager and without a lock.
     pub fn asking(manager: Manager, dependencies: &[(&str, &str)], registry: &Registry) -> Self {
-        let plugin = Self::new("demo").manager(manager).registry(registry);
+        let mut plugin = Self::new("demo").manager(manager).registry(registry);
+        plugin.environment = "node";
         plugin.ask_for(dependencies);
         plugin
     }

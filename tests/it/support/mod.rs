@@ -7,6 +7,7 @@
 // Tests arrange the world directly; the seams of the product are not theirs.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod any_world;
 pub mod api;
 pub mod claude;
 pub mod document;
@@ -21,6 +22,7 @@ pub mod namespace;
 pub mod managers;
 pub mod modes;
 pub mod node;
+pub mod node_world;
 pub mod obstacles;
 pub mod packages;
 pub mod plugin;
@@ -39,6 +41,7 @@ pub mod wheels;
 pub mod wine;
 pub mod world;
 
+pub use any_world::AnyWorld;
 pub use api::Api;
 pub use claude::{Claude, Session};
 pub use encode::sha256;
@@ -46,6 +49,7 @@ pub use index::Index;
 pub use managers::Manager;
 pub use mcp_client::{McpClient, text_of};
 pub use modes::{Mode, Stage};
+pub use node_world::NodeWorld;
 pub use obstacles::{Tls, closed_proxy, during, in_mounts, makes_mounts, no_tls, without_override};
 pub use packages::Packages;
 pub use peer::Peer;
@@ -54,7 +58,7 @@ pub use random::{Random, times};
 pub use record::{Record, Tolerance, lines};
 pub use registry::{NpmPackage, Registry};
 pub use run::{Cmd, Output, Running};
-pub use state::{CLOCK, alpha_of, copy, is_whole, live_in, named, preload, private_python};
+pub use state::{CLOCK, alpha_of, copy, is_whole, live_in, named, preload, private_node, private_python};
 pub use strace::strace;
 pub use tree::{Tree, assert_same};
 pub use wheels::{Wheel, broken_sdist, c_sdist, noisy_sdist, sdist};

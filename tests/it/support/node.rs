@@ -18,6 +18,13 @@ pub fn program() -> Result<PathBuf, String> {
     on_path("node").ok_or_else(|| "there is no `node` on PATH".into())
 }
 
+/// The packages that are installed for everybody on this machine, npm among them.
+pub fn of_the_machine() -> PathBuf {
+    let packages = Manager::Npm.program().ancestors().nth(3).unwrap().to_path_buf();
+    assert!(packages.ends_with("node_modules"), "{}", packages.display());
+    packages
+}
+
 /// Node of this major version.
 pub fn of(version: &str) -> PathBuf {
     package("node", version).join("node/bin/node")

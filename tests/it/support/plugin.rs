@@ -43,6 +43,8 @@ pub struct Plugin {
     pub home: PathBuf,
     /// The user's project, in which the host was started; never the plugin.
     pub project: PathBuf,
+    /// The environment that is looked at.
+    pub environment: &'static str,
     path: PathBuf,
     env: BTreeMap<OsString, OsString>,
     temp: TempDir,
@@ -62,7 +64,8 @@ impl Plugin {
         for directory in [&root, &data, &home, &project, &path] {
             fs::create_dir_all(directory).unwrap();
         }
-        let plugin = Self { root, data, home, project, path, env: BTreeMap::new(), temp }.set_up_environment();
+        let (environment, env) = ("main", BTreeMap::new());
+        let plugin = Self { root, data, home, project, environment, path, env, temp }.set_up_environment();
         COMMON_TOOLS.iter().filter_map(|name| tools::on_path(name)).for_each(|tool| plugin.link(&tool));
         install(Path::new(env!("CARGO_BIN_EXE_plugdeps")), &plugin.root.join("bin/plugdeps"));
         plugin

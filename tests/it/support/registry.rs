@@ -100,10 +100,10 @@ impl NpmPackage {
         self.field("scripts", json!({ "postinstall": command })).field("hasInstallScript", json!(true))
     }
 
-    /// Adds `size` bytes that do not compress, for downloads that take their time.
+    /// Adds `size` bytes that do not compress, for downloads that take their time, and says how many.
     pub fn payload(mut self, size: usize) -> Self {
         self.files.insert("payload.bin".to_owned(), super::random::noise(size));
-        self
+        self.field("payload", json!(size))
     }
 
     /// The archive that `npm pack` would make of it.

@@ -1,6 +1,6 @@
 //! What the data directory says, read from its files without the product's own code; and what may befall it.
 
-use super::{Cmd, Plugin};
+use super::{Cmd, Plugin, node};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -19,14 +19,33 @@ pub fn named(plugin: &Plugin) -> Vec<PathBuf> {
     generations.iter().map(|entry| plugin.state().join(entry["generation"].as_str().unwrap())).collect()
 }
 
-/// Whether a generation is sealed, and every file is there that its package lists, as large as it says.
+/// Whether a generation is sealed and has its package.
 pub fn is_whole(generation: &Path) -> bool {
-    let is_json = |name: &str| {
-        let text = fs::read(generation.join(name));
-        text.is_ok_and(|text| serde_json::from_slice::<Value>(&text).is_ok())
+    let sealed = ["receipt.json", "inputs.json"].iter().all(|name| json(&generation.join(name)).is_some());
+    let has_package = match site_packages(generation) {
+        Some(site) => has_all_that_it_lists(&site) && generation.join("env/bin/python").is_symlink(),
+        None => has_package_for_node(&generation.join("env")),
     };
-    let Some(site) = site_packages(generation) else { return false };
-    let entries = walkdir::WalkDir::new(&site).into_iter().flatten();
+    sealed && has_package
+}
+
+fn json(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Whether `alpha` is there as [`super::NpmPackage`] made it, and nothing of what the manager was shown.
+fn has_package_for_node(prefix: &Path) -> bool {
+    let alpha = prefix.join("node_modules/alpha");
+    let Some(manifest) = json(&alpha.join("package.json")) else { return false };
+    let payload = fs::metadata(alpha.join("payload.bin")).ok().map(|file| file.len());
+    let exports = fs::read_to_string(alpha.join("index.js")).unwrap_or_default();
+    let shown = ["package.json", "package-lock.json", ".npmrc"].map(|name| prefix.join(name).exists());
+    payload == manifest["payload"].as_u64() && exports.contains("alpha") && shown == [false; 3]
+}
+
+/// Whether every file is there that a package lists, as large as it says.
+fn has_all_that_it_lists(site: &Path) -> bool {
+    let entries = walkdir::WalkDir::new(site).into_iter().flatten();
     let record = entries.filter(|entry| entry.file_name() == "RECORD").find_map(|entry| {
         // It may go while we look.
         fs::read_to_string(entry.path()).ok()
@@ -37,9 +56,6 @@ pub fn is_whole(generation: &Path) -> bool {
         size.is_some_and(|size| fields.get(2).and_then(|said| said.parse().ok()).unwrap_or(size) == size)
     };
     record.is_some_and(|record| !record.is_empty() && record.lines().all(is_there))
-        && is_json("receipt.json")
-        && is_json("inputs.json")
-        && generation.join("env/bin").join("python").is_symlink()
 }
 
 fn site_packages(generation: &Path) -> Option<PathBuf> {
@@ -49,7 +65,9 @@ fn site_packages(generation: &Path) -> Option<PathBuf> {
 
 /// The module `alpha` of a generation, which says what it is.
 pub fn alpha_of(generation: &Path) -> String {
-    site_packages(generation).and_then(|site| fs::read_to_string(site.join("alpha.py")).ok()).unwrap_or_default()
+    let for_python = site_packages(generation).map(|site| site.join("alpha.py"));
+    let module = for_python.unwrap_or_else(|| generation.join("env/node_modules/alpha/index.js"));
+    fs::read_to_string(module).unwrap_or_default()
 }
 
 /// The share of a lease that a server holds.
@@ -76,6 +94,17 @@ pub fn private_python(of: &Path, at: &Path) {
     std::os::unix::fs::symlink(prefix.join("lib"), at.join("lib")).unwrap();
     // By `cp`, so that no thread of this process has the program open for writing when it is started.
     Cmd::new("cp").arg(fs::canonicalize(of).unwrap()).arg(at.join("bin/python3")).run().ok();
+}
+
+/// An installation of Node with a program of its own and the npm of this machine.
+#[track_caller]
+pub fn private_node(at: &Path) {
+    for directory in ["bin", "lib"] {
+        fs::create_dir_all(at.join(directory)).unwrap();
+    }
+    std::os::unix::fs::symlink(node::of_the_machine(), at.join("lib/node_modules")).unwrap();
+    let own = fs::canonicalize(node::program().unwrap()).unwrap();
+    Cmd::new("cp").arg(own).arg(at.join("bin/node")).run().ok();
 }
 
 /// Compiles a library that takes the place of functions of the C library, to be named by `LD_PRELOAD`.

@@ -119,9 +119,9 @@ pub fn ask(server: &mut McpClient) -> String {
 }
 
 impl Plugin {
-    /// The state of the environment `main`.
+    /// The state of the environment that is looked at.
     pub fn state(&self) -> PathBuf {
-        self.data.join("plugdeps/main")
+        self.data.join("plugdeps").join(self.environment)
     }
 
     /// The bytes of the profile; none when there is none.
