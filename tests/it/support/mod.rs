@@ -22,6 +22,7 @@ pub mod managers;
 pub mod modes;
 pub mod node;
 pub mod obstacles;
+pub mod on_windows;
 pub mod packages;
 pub mod plugin;
 pub mod peer;

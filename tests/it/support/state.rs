@@ -39,10 +39,14 @@ pub fn is_whole(generation: &Path) -> bool {
     record.is_some_and(|record| !record.is_empty() && record.lines().all(is_there))
         && is_json("receipt.json")
         && is_json("inputs.json")
-        && generation.join("env/bin").join("python").is_symlink()
+        && (generation.join("env/bin/python").is_symlink() || generation.join("env/Scripts/python.exe").is_file())
 }
 
 fn site_packages(generation: &Path) -> Option<PathBuf> {
+    let on_windows = generation.join("env/Lib/site-packages");
+    if on_windows.is_dir() {
+        return Some(on_windows);
+    }
     let versions = fs::read_dir(generation.join("env/lib")).ok()?.flatten();
     versions.map(|version| version.path().join("site-packages")).find(|path| path.is_dir())
 }
