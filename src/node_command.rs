@@ -81,6 +81,14 @@ pub fn program(name: &OsStr, node_modules: &Path) -> Option<(PathBuf, bool)> {
     if let Some(script) = shim_target(&head) {
         return Some((fs::resolved(&node_modules.join(".bin").join(script)), true));
     }
+    // What is no script for Node a shell would start; Windows has none, and managers write the same for its own.
+    if cfg!(windows) {
+        let mut batch = file.clone().into_os_string();
+        batch.push(".cmd");
+        if fs::is_file(Path::new(&batch)) {
+            return Some((batch.into(), false));
+        }
+    }
     let is_script = file.extension().is_some_and(|ending| ["js", "mjs", "cjs"].iter().any(|js| ending == *js));
     Some((file, first.contains("node") && first.starts_with("#!") || is_script && !first.starts_with("#!")))
 }

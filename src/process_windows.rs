@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::windows::io::AsHandle;
 use std::os::windows::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// A file that is always there, and empty.
@@ -30,21 +30,17 @@ const HANDOVER: Duration = Duration::from_secs(5);
 /// Whether a lock goes on with a file that a child inherits. Here it belongs to a process.
 pub const HANDS_LOCKS_ON: bool = false;
 
-/// The process that a job started.
-pub(super) struct Group(u32);
+/// The process that a job started, and what that started; nothing where it had ended before we could look.
+pub(super) struct Group(Option<windows::Job>);
 
 impl Group {
     pub(super) fn of(child: &Child, _terminal: Terminal) -> Self {
-        Self(child.id())
+        Self(windows::Job::of(child).ok())
     }
 
     /// Ends the process and what it started.
     pub(super) fn end(&self, _again: bool) {
-        let pid = self.0.to_string();
-        let mut command = Command::new("taskkill");
-        command.args(["/T", "/F", "/PID", pid.as_str()]).stdout(Stdio::null()).stderr(Stdio::null());
-        // It may be gone already.
-        let _ = command.creation_flags(NO_WINDOW).status();
+        self.0.iter().for_each(windows::Job::end);
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::process::Child;
 use windows_sys::Win32::Foundation::{HANDLE_FLAG_INHERIT, SetHandleInformation};
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_PIPE, GetFileType};
 use windows_sys::Win32::System::Console::{
@@ -13,6 +14,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_BREAKAWAY_OK, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
+    TerminateJobObject,
 };
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
@@ -27,13 +29,7 @@ pub fn end_together() -> io::Result<()> {
     let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
     limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_BREAKAWAY_OK;
     let size = u32::try_from(size_of_val(&limits)).map_err(io::Error::other)?;
-    // SAFETY: both may be null: a job of its own, with the usual rights.
-    let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
-    if job.is_null() {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: it was just made, and nobody else closes it.
-    let job = unsafe { OwnedHandle::from_raw_handle(job) };
+    let job = new_job()?;
     let kind = JobObjectExtendedLimitInformation;
     // SAFETY: the handle is open, and the size is that of what the pointer leads to.
     succeeded(unsafe { SetInformationJobObject(job.as_raw_handle(), kind, (&raw const limits).cast(), size) })?;
@@ -42,6 +38,38 @@ pub fn end_together() -> io::Result<()> {
     // The system closes it when this process is gone, and that is what ends the others.
     std::mem::forget(job);
     Ok(())
+}
+
+/// A process and all that it starts.
+pub struct Job(OwnedHandle);
+
+impl Job {
+    /// The job of a process that has just been started.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn of(child: &Child) -> io::Result<Self> {
+        let job = new_job()?;
+        // SAFETY: both handles are open.
+        succeeded(unsafe { AssignProcessToJobObject(job.as_raw_handle(), child.as_raw_handle()) })?;
+        Ok(Self(job))
+    }
+
+    /// Ends them, which is no failure where they have ended.
+    pub fn end(&self) {
+        // SAFETY: the handle is open.
+        unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) };
+    }
+}
+
+fn new_job() -> io::Result<OwnedHandle> {
+    // SAFETY: both may be null: a job of its own, with the usual rights.
+    let job = unsafe { CreateJobObjectW(std::ptr::null(), std::ptr::null()) };
+    if job.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it was just made, and nobody else closes it.
+    Ok(unsafe { OwnedHandle::from_raw_handle(job) })
 }
 
 /// Keeps the standard streams to ourselves: who is to have one is handed a copy. Otherwise each process that outlives

@@ -9,6 +9,10 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+mod crowds;
+mod failures;
+mod node;
+
 const SOON: Duration = Duration::from_secs(20);
 
 #[test]

@@ -4,9 +4,9 @@
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, exit};
+use std::process::{Command, Stdio, exit};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ fn python(me: &Path, args: &[String]) {
         Some("serve") => serve(me),
         Some("exit") => exit(rest[0].parse().unwrap()),
         Some("copy") => drop(io::copy(&mut io::stdin(), &mut io::stdout()).unwrap()),
+        Some("last") => last_words(&rest[0]),
+        Some("host") => host(&rest[0], &rest[1..]),
         Some("family") => family(me, &rest[0]),
         Some("beat") => beat(&rest[0]),
         Some("keep") => sleep(Duration::from_secs(3600)),
@@ -104,6 +106,35 @@ fn serve(me: &Path) {
             format!(r#"{{"content":[{{"type":"text","text":{:?}}}]}}"#, me.display().to_string())
         };
         io::stdout().write_all(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{result}}}\n").as_bytes()).unwrap();
+    }
+}
+
+/// A server that ends before it has answered.
+fn last_words(words: &str) {
+    io::stderr().write_all(format!("{words}\r\n").as_bytes()).unwrap();
+    exit(3);
+}
+
+/// Starts a program as a host on Windows does, with pipes of Windows; what passes is copied, its status is ours.
+fn host(program: &str, args: &[String]) {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut stdin, mut stderr) = (child.stdin.take().unwrap(), child.stderr.take().unwrap());
+    std::thread::spawn(move || pass_on(&mut io::stdin(), &mut stdin));
+    let said = std::thread::spawn(move || pass_on(&mut stderr, &mut io::stderr()));
+    pass_on(&mut child.stdout.take().unwrap(), &mut io::stdout());
+    said.join().unwrap();
+    exit(child.wait().unwrap().code().unwrap());
+}
+
+/// Until either side is closed.
+fn pass_on(from: &mut impl Read, to: &mut impl Write) {
+    let mut buffer = [0; 8192];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..count]).and_then(|()| to.flush()).is_err() {
+            return;
+        }
     }
 }
 

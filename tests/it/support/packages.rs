@@ -1,6 +1,6 @@
 //! Packages on a local index, and short ways to ask an installed plugin what it has.
 
-use super::{Cmd, Index, Output, Plugin, Wheel, tools};
+use super::{Cmd, Index, Output, Plugin, Wheel, on_windows, tools};
 use serde_json::Value;
 use std::fs;
 use std::ops::Deref;
@@ -139,6 +139,10 @@ impl Plugin {
     /// The current environment of the plugin's own directory: what `DATA/venv` leads to.
     #[track_caller]
     pub fn prefix(&self) -> PathBuf {
+        if on_windows::built().is_some() {
+            // Nothing is linked there.
+            return self.current().expect("there is no environment").join("env");
+        }
         fs::canonicalize(self.data.join("venv")).expect("there is no `venv` in the data directory")
     }
 

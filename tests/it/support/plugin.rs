@@ -2,7 +2,7 @@
 //! a PATH that holds what a test wants and nothing else.
 
 use super::host::{Line, Place, copy_tree, session_start};
-use super::{Cmd, Index, McpClient, Output, processes, tools};
+use super::{Cmd, Index, McpClient, Output, on_windows, processes, tools};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::env;
@@ -67,7 +67,10 @@ impl Plugin {
         let (environment, env) = ("main", BTreeMap::new());
         let plugin = Self { root, data, home, project, environment, path, env, temp }.set_up_environment();
         COMMON_TOOLS.iter().filter_map(|name| tools::on_path(name)).for_each(|tool| plugin.link(&tool));
-        install(Path::new(env!("CARGO_BIN_EXE_plugdeps")), &plugin.root.join("bin/plugdeps"));
+        match on_windows::built() {
+            Some((programs, _)) => install(&programs.join("plugdeps.exe"), &plugin.root.join("bin/plugdeps.exe")),
+            None => install(Path::new(env!("CARGO_BIN_EXE_plugdeps")), &plugin.root.join("bin/plugdeps")),
+        }
         plugin
             .python(&tools::python())
             .file(".claude-plugin/plugin.json", &format!("{{ \"name\": \"{name}\", \"version\": \"1.0.0\" }}\n"))
@@ -140,7 +143,10 @@ impl Plugin {
 
     /// Puts the uv of the tests on PATH.
     pub fn uv(self) -> Self {
-        self.link_as("uv", &tools::uv());
+        match on_windows::built() {
+            Some(_) => self.link_as("uv.exe", &tools::windows_uv()),
+            None => self.link_as("uv", &tools::uv()),
+        }
         self
     }
 
@@ -161,7 +167,7 @@ impl Plugin {
 
     /// Takes uv from PATH again.
     pub fn no_uv(self) -> Self {
-        let _ = fs::remove_file(self.path.join("uv"));
+        ["uv", "uv.exe"].iter().for_each(|name| _ = fs::remove_file(self.path.join(name)));
         self
     }
 
@@ -228,7 +234,7 @@ impl Plugin {
 
     /// Any program in the environment of the user, without the variables of the plugin.
     pub fn bare_command(&self, program: impl AsRef<OsStr>) -> Cmd {
-        let cmd = Cmd::new(program).env_clear().cwd(&self.project);
+        let cmd = Cmd::new(program).env_clear().cwd(&self.project).of_plugin(self.temp());
         self.env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value))
     }
 

@@ -1,12 +1,12 @@
 //! Runs a command with a deadline and keeps all that it printed, so that a failed assertion shows everything.
 
-use super::processes;
+use super::{on_windows, processes};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -21,12 +21,14 @@ pub struct Cmd {
     command: Command,
     stdin: Vec<u8>,
     timeout: Duration,
+    /// Where the plugin is that this is of, which may be on Windows.
+    base: Option<PathBuf>,
 }
 
 impl Cmd {
     /// A command with the environment of the test itself; `env_clear` first if that is not wanted.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program), stdin: Vec::new(), timeout: TIMEOUT }
+        Self { command: Command::new(program), stdin: Vec::new(), timeout: TIMEOUT, base: None }
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
@@ -65,6 +67,12 @@ impl Cmd {
         self
     }
 
+    /// The command is of the plugin below `base`, and runs where that is installed.
+    pub fn of_plugin(mut self, base: &Path) -> Self {
+        self.base = Some(base.to_owned());
+        self
+    }
+
     /// How long the command may take before the test fails; two minutes unless told.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -73,7 +81,10 @@ impl Cmd {
 
     /// The command as std has it, for an [`super::McpClient`].
     pub fn into_command(self) -> Command {
-        self.command
+        match &self.base {
+            Some(base) => on_windows::translated(self.command, base),
+            None => self.command,
+        }
     }
 
     /// Starts the command and waits for its end.
@@ -84,20 +95,23 @@ impl Cmd {
 
     /// Starts the command, for tests that do something meanwhile.
     #[track_caller]
-    pub fn spawn(mut self) -> Running {
-        let label = format!("{:?}", self.command.get_program()) + &self.label_of_args();
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    pub fn spawn(self) -> Running {
+        let (stdin, timeout) = (self.stdin.clone(), self.timeout);
+        let is_translated = self.base.is_some() && on_windows::built().is_some();
+        let mut command = self.into_command();
+        let label = label(&command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let started = Instant::now();
-        let mut child = self.command.spawn().unwrap_or_else(|e| panic!("cannot start {label}: {e}"));
-        feed(child.stdin.take(), self.stdin);
-        let stdout = Collector::start(child.stdout.take());
-        let stderr = Collector::start(child.stderr.take());
-        Running { child, label, started, timeout: self.timeout, stdout, stderr }
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {label}: {e}"));
+        feed(child.stdin.take(), stdin);
+        let stdout = Collector::start(child.stdout.take(), is_translated);
+        let stderr = Collector::start(child.stderr.take(), is_translated);
+        Running { child, label, started, timeout, stdout, stderr }
     }
+}
 
-    fn label_of_args(&self) -> String {
-        self.command.get_args().map(|arg| format!(" {arg:?}")).collect()
-    }
+fn label(command: &Command) -> String {
+    format!("{:?}", command.get_program()) + &command.get_args().map(|arg| format!(" {arg:?}")).collect::<String>()
 }
 
 /// Writes in a thread: a command that never reads its stdin must not block the test.
@@ -109,18 +123,20 @@ fn feed(pipe: Option<impl Write + Send + 'static>, bytes: Vec<u8>) {
 struct Collector {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,
+    is_translated: bool,
 }
 
 impl Collector {
-    fn start(pipe: Option<impl Read + Send + 'static>) -> Self {
+    fn start(pipe: Option<impl Read + Send + 'static>, is_translated: bool) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&bytes);
         let reader = std::thread::spawn(move || pipe.into_iter().for_each(|mut pipe| drain(&mut pipe, &shared)));
-        Self { bytes, reader }
+        Self { bytes, reader, is_translated }
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+        let text = String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned();
+        if self.is_translated { on_windows::told_here(&text) } else { text }
     }
 }
 

@@ -23,10 +23,14 @@ pub fn named(plugin: &Plugin) -> Vec<PathBuf> {
 pub fn is_whole(generation: &Path) -> bool {
     let sealed = ["receipt.json", "inputs.json"].iter().all(|name| json(&generation.join(name)).is_some());
     let has_package = match site_packages(generation) {
-        Some(site) => has_all_that_it_lists(&site) && generation.join("env/bin/python").is_symlink(),
+        Some(site) => has_all_that_it_lists(&site) && has_python(&generation.join("env")),
         None => has_package_for_node(&generation.join("env")),
     };
     sealed && has_package
+}
+
+fn has_python(prefix: &Path) -> bool {
+    prefix.join("bin/python").is_symlink() || prefix.join("Scripts/python.exe").is_file()
 }
 
 fn json(path: &Path) -> Option<Value> {
@@ -59,6 +63,10 @@ fn has_all_that_it_lists(site: &Path) -> bool {
 }
 
 fn site_packages(generation: &Path) -> Option<PathBuf> {
+    let on_windows = generation.join("env/Lib/site-packages");
+    if on_windows.is_dir() {
+        return Some(on_windows);
+    }
     let versions = fs::read_dir(generation.join("env/lib")).ok()?.flatten();
     versions.map(|version| version.path().join("site-packages")).find(|path| path.is_dir())
 }

