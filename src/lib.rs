@@ -54,6 +54,8 @@ pub mod uv_settings;
 pub mod script_block;
 pub mod dependencies;
 pub mod pyproject;
+#[cfg(feature = "author")]
+pub mod config_mistake;
 pub mod config;
 pub mod fingerprint;
 pub mod lockfile;
@@ -109,6 +111,7 @@ pub mod help;
 pub mod prune;
 pub mod typed;
 pub mod each;
+pub mod mistyped;
 #[cfg(feature = "author")]
 pub mod agreement;
 #[cfg(feature = "author")]
