@@ -70,6 +70,8 @@ pub mod host_files;
 pub mod script_manifest;
 pub mod environments;
 pub mod plugin;
+#[cfg(feature = "author")]
+pub mod origin;
 pub mod provenance;
 pub mod bundled;
 pub mod entry_point;
@@ -109,9 +111,9 @@ pub mod run;
 pub mod hook;
 pub mod help;
 pub mod prune;
+pub mod mistyped;
 pub mod typed;
 pub mod each;
-pub mod mistyped;
 #[cfg(feature = "author")]
 pub mod agreement;
 #[cfg(feature = "author")]
