@@ -17,17 +17,17 @@ pub fn usage(what: impl Into<String>) -> Error {
 
 /// There is no flag of this name.
 pub fn unknown_flag(word: &str, known: &[&str]) -> Error {
-    unknown("flag", word, known).unwrap_or_else(|error| error.hint(SEE))
+    unknown("flag", word, known, SEE)
 }
 
 /// There is no command of this name.
 pub fn unknown_command(word: &str, known: &[&str]) -> Error {
-    unknown("command", word, known).unwrap_or_else(|error| {
-        if HAS_AUTHORS && fs::is_directory(Path::new(word)) {
-            return error.hint(format!("a plugin is named behind a command: `plugdeps check --root {word}`"));
-        }
-        error.hint(if HAS_AUTHORS { all(known) } else { SEE.into() })
-    })
+    if !HAS_AUTHORS {
+        return unknown("command", word, known, SEE);
+    }
+    let is_plugin = fs::is_directory(Path::new(word));
+    let named = || format!("a plugin is named behind a command: `plugdeps check --root {word}`");
+    unknown("command", word, known, &if is_plugin { named() } else { all(known) })
 }
 
 /// No command was typed.
@@ -36,10 +36,11 @@ pub fn no_command(known: &[&str]) -> Error {
     if HAS_AUTHORS { error.because("there is none in what was typed").hint(all(known)) } else { error.hint(SEE) }
 }
 
-/// A word stands behind a command that has no place for it; `command` is its name, if people type it.
-pub fn second_word(word: &str, command: Option<&str>, known: &[&str]) -> Error {
+/// A word stands behind a command that has no place for it; `command` tells its name.
+pub fn second_word(word: &str, command: impl Fn(&str) -> bool, known: &[&str]) -> Error {
     let error = usage(format!("understand `{word}`"));
-    let Some(command) = command.filter(|command| HAS_AUTHORS && *command != "man" && !known.contains(&word)) else {
+    let named = |name: &&str| command(name) && *name != "man" && !known.contains(&word);
+    let Some(command) = (if HAS_AUTHORS { known.iter().copied().find(named) } else { None }) else {
         return error.because("there is a command already").hint("give one command; see `plugdeps --help`");
     };
     let takes = if matches!(command, "init" | "lint") { "one directory" } else { "no word" };
@@ -52,11 +53,10 @@ fn all(known: &[&str]) -> String {
     format!("the commands are {}; `plugdeps --help` says what each does", known.join(", "))
 }
 
-/// The error with the word that was meant, or without a hint where none is near.
-fn unknown(what: &str, word: &str, known: &[&str]) -> Result<Error, Error> {
+fn unknown(what: &str, word: &str, known: &[&str], other: &str) -> Error {
     let error = usage(format!("understand `{word}`")).because(format!("there is no such {what}"));
     match nearest(word, known.iter().copied()) {
-        Some(near) => Ok(error.hint(format!("did you mean `{near}`?"))),
-        None => Err(error),
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(other),
     }
 }

@@ -190,8 +190,8 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
             }
             Arg::Value(word) if typed.takes_directory() => typed.directory = Some(word.into()),
             Arg::Value(word) => {
-                let command = COMMANDS.iter().copied().find(|name| named(name) == typed.command);
-                return Err(second_word(&word.to_string_lossy(), command, COMMANDS));
+                let is_it = |name: &str| named(name) == typed.command;
+                return Err(second_word(&word.to_string_lossy(), is_it, COMMANDS));
             }
             Arg::Long(name) => {
                 let name = name.to_owned();

@@ -192,11 +192,12 @@ impl Pip {
     /// # Errors
     /// pip failed.
     pub fn fetch_uv(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Uv> {
-        let program = uv_in(&need.tools);
-        if !fs::is_file(&program) {
-            self.install_uv(need, generation, session, &home_in(&need.tools))?;
+        let home = need.tools.join(format!("uv-{PINNED}"));
+        let program = PathBuf::from(SCRIPTS).join(format!("uv{}", std::env::consts::EXE_SUFFIX));
+        if !fs::is_file(&home.join(&program)) {
+            self.install_uv(need, generation, session, &home)?;
         }
-        Ok(Uv::at(program))
+        Ok(Uv::at(home.join(program)))
     }
 
     fn install_uv(
@@ -220,16 +221,6 @@ impl Pip {
             outcome => outcome,
         }
     }
-}
-
-/// The directory of the pinned uv among tools.
-fn home_in(tools: &Path) -> PathBuf {
-    tools.join(format!("uv-{PINNED}"))
-}
-
-/// Its program.
-pub(super) fn uv_in(tools: &Path) -> PathBuf {
-    home_in(tools).join(SCRIPTS).join(format!("uv{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Runs pip to its end. It keeps to itself why it found nothing, but for its detailed log. To keep one always would hide

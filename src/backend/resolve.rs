@@ -1,13 +1,13 @@
 //! What requirements resolve to, with hashes and for every platform: the text of a lock. Only uv can tell, so it is
 //! fetched where there is none, whatever the configuration says of installing.
 
-use super::pip::{Pip, uv_in};
-use super::uv::{Uv, limited};
+use super::pip::Pip;
+use super::uv::{PINNED, Uv, limited};
 use super::{Need, Session, handover, make_scratch};
 use crate::credentials::decoded;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::generation::{BaseInterpreter, Generation};
+use crate::generation::{BaseInterpreter, Generation, SCRIPTS};
 use crate::manifest::{Format, Manifest};
 use crate::output;
 use crate::plugin::user_data;
@@ -60,7 +60,9 @@ fn fetched_before(tools: &Path) -> Option<PathBuf> {
     let base = user_data().unwrap_or_default();
     let data = fs::names(&base).into_iter().map(|name| base.join(name));
     let others = data.filter(|data| trust::check(data, TOOLS).is_ok()).map(|data| data.join("plugdeps").join(TOOLS));
-    std::iter::once(tools.to_owned()).chain(others).map(|tools| uv_in(&tools)).find(|program| fs::is_file(program))
+    let name = format!("uv{}", std::env::consts::EXE_SUFFIX);
+    let program = |tools: PathBuf| tools.join(format!("uv-{PINNED}")).join(SCRIPTS).join(&name);
+    std::iter::once(tools.to_owned()).chain(others).map(program).find(|program| fs::is_file(program))
 }
 
 fn fetched(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>, reason: String) -> Result<Uv> {
