@@ -3,13 +3,14 @@
 use crate::child::{Server, TERMINATE, Target};
 use crate::error::{Error, Kind, Result};
 use crate::generation::SCHEMA;
-use crate::home::Wanted;
+use crate::home::{Wanted, whole_build};
 use crate::launch::{Scene, Start};
 use crate::mcp::lists::PAGES;
 use crate::mcp::message::{self, Id, Message, parse};
 use crate::output;
 use crate::plugin::Plugin;
 use crate::proof::{Key, SHIPPED, Shipped};
+use crate::provision::{self, Door};
 use crate::snapshot::{self, Items, LISTS, List, Snapshot, page, read};
 use crate::threads::{Inbox, spawn};
 use crate::typed::{self, Command, Typed};
@@ -54,6 +55,11 @@ pub fn capture(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Resu
     Ok(())
 }
 
+/// Whether there is a server to start.
+pub fn has_servers(plugin: &Plugin) -> bool {
+    !commands(plugin).is_empty()
+}
+
 /// The commands that the host starts through `run`, each with the environment it names.
 fn commands(plugin: &Plugin) -> Vec<(Option<String>, Vec<OsString>)> {
     let places = [("${CLAUDE_PLUGIN_ROOT}", &plugin.place.root), ("${CLAUDE_PLUGIN_DATA}", &plugin.place.data)];
@@ -68,6 +74,16 @@ fn commands(plugin: &Plugin) -> Vec<(Option<String>, Vec<OsString>)> {
     runs.map(|Typed { environment, words, .. }| (environment, words)).collect()
 }
 
+/// Has the environment be there as `sync` does, so that whoever waits sees for what.
+fn build(work: &Work<'_>) -> Result<()> {
+    let patience = whole_build(&work.plugin.config);
+    let ready = provision::ensure(work, &Door { patience, by_hand: true, settles: false, rebuild: false })?;
+    if ready.built {
+        output::note(&format!("environment {}: built", work.environment.name));
+    }
+    Ok(())
+}
+
 fn one(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<Snapshot> {
     let key = Key::new(words, &plugin.place);
     let environment = plugin.environment_for(named, words)?;
@@ -78,6 +94,7 @@ fn one(plugin: &Plugin, named: Option<&str>, words: &[OsString]) -> Result<Snaps
             let work = Work::new(plugin, environment)?;
             let (place, environment) = (plugin.place.clone(), environment.name.clone());
             let wanted = Wanted { place, environment, words: words.to_vec(), key: key.clone() };
+            build(&work)?;
             Some(wanted.find(&work)?)
         }
         None => None,

@@ -10,6 +10,7 @@ use crate::export::{self, Format};
 use crate::help::{FOR_AUTHORS, HELP};
 use crate::home::whole_build;
 use crate::hook;
+use crate::mistyped::{no_command, usage};
 use crate::output;
 use crate::page::{self, Paint};
 use crate::plugin::{Plugin, locate};
@@ -18,7 +19,7 @@ use crate::prune;
 use crate::report;
 use crate::run;
 use crate::store::Store;
-use crate::typed::{Command, Typed, parse, usage};
+use crate::typed::{COMMANDS, Command, Typed, parse};
 use crate::work::{Decision, Work};
 use lexopt::Parser;
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ pub fn main() -> ExitCode {
 }
 
 fn obey(typed: Typed) -> Result<u8> {
-    let command = typed.command.ok_or_else(|| usage("find a command").hint("see `plugdeps --help`"))?;
+    let command = typed.command.ok_or_else(|| no_command(COMMANDS))?;
     let place = || locate(typed.root.as_deref(), typed.data.as_deref());
     match command {
         Command::Help => output::data(&format!("{HELP}{FOR_AUTHORS}")),

@@ -3,6 +3,8 @@
 //! No key is needed. Unknown keys are refused by name: a misspelt key that does nothing is a bug
 //! nobody finds.
 
+#[cfg(feature = "author")]
+use crate::config_mistake;
 use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::nearest::nearest;
@@ -283,10 +285,10 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        check_paths(&self.main)?;
+        check(&self.main)?;
         for (name, settings) in &self.environments {
             check_name(name)?;
-            check_paths(settings)?;
+            check(settings)?;
         }
         Ok(())
     }
@@ -299,6 +301,15 @@ fn check_name(name: &str) -> Result<()> {
     }
     let error = Error::new(Kind::ConfigInvalid, format!("use `{name}` as the name of an environment"));
     Err(error.hint("use 1 to 40 letters, digits, `-` and `_`"))
+}
+
+fn check(settings: &Settings) -> Result<()> {
+    #[cfg(feature = "author")]
+    {
+        config_mistake::refuse_lock(settings.manifest.as_deref())?;
+        config_mistake::refuse_range(settings.python.as_deref())?;
+    }
+    check_paths(settings)
 }
 
 fn check_paths(settings: &Settings) -> Result<()> {

@@ -54,6 +54,8 @@ pub mod uv_settings;
 pub mod script_block;
 pub mod dependencies;
 pub mod pyproject;
+#[cfg(feature = "author")]
+pub mod config_mistake;
 pub mod config;
 pub mod fingerprint;
 pub mod lockfile;
@@ -68,6 +70,8 @@ pub mod host_files;
 pub mod script_manifest;
 pub mod environments;
 pub mod plugin;
+#[cfg(feature = "author")]
+pub mod origin;
 pub mod provenance;
 pub mod bundled;
 pub mod entry_point;
@@ -107,6 +111,7 @@ pub mod run;
 pub mod hook;
 pub mod help;
 pub mod prune;
+pub mod mistyped;
 pub mod typed;
 pub mod each;
 #[cfg(feature = "author")]

@@ -149,6 +149,8 @@ impl<'a> Wait<'a> {
         let (began, seen) = (Instant::now(), work.failure().map(|failure| failure.at_ms));
         let (plan, turn) = Self::plan(work, door, began)?;
         work.store.create()?;
+        #[cfg(feature = "author")]
+        crate::origin::write_down(&work.plugin.place)?;
         Ok(Self { work, door, plan, turn, seen, began, builders: 0, end: None, announced: !door.by_hand })
     }
 

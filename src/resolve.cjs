@@ -29,6 +29,7 @@ function here(roots, anchor) {
   const ours = belongs(roots)
   module_.registerHooks({
     resolve(name, context, next) {
+      const { parentURL } = context
       if (ours(name, context, module_.isBuiltin)) {
         try {
           return next(name, { ...context, parentURL: anchor })
@@ -36,7 +37,8 @@ function here(roots, anchor) {
           if (!error || !/MODULE_NOT_FOUND$/.test(error.code)) throw error
         }
       }
-      return next(name, context)
+      // Node writes what the next one is given into the context of all.
+      return next(name, { ...context, parentURL })
     }
   })
 }
@@ -64,6 +66,7 @@ function imports(roots, anchor) {
     import { isBuiltin } from "node:module"
     const ours = (${belongs})(${JSON.stringify(roots)})
     export async function resolve(name, context, next) {
+      const { parentURL } = context
       if (ours(name, context, isBuiltin)) {
         try {
           return await next(name, { ...context, parentURL: ${JSON.stringify(anchor)} })
@@ -71,7 +74,7 @@ function imports(roots, anchor) {
           if (!error || error.code !== "ERR_MODULE_NOT_FOUND") throw error
         }
       }
-      return next(name, context)
+      return next(name, { ...context, parentURL })
     }`
 }
 

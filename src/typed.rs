@@ -1,7 +1,7 @@
 //! What was typed, and what it means.
 
-use crate::error::{Error, Kind, Result};
-use crate::nearest::nearest;
+use crate::error::{Error, Result};
+use crate::mistyped::{second_word, unknown_command, unknown_flag, usage};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -190,10 +190,8 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
             }
             Arg::Value(word) if typed.takes_directory() => typed.directory = Some(word.into()),
             Arg::Value(word) => {
-                let error = usage(format!("understand `{}`", word.to_string_lossy()));
-                return Err(error
-                    .because("there is a command already")
-                    .hint("give one command; see `plugdeps --help`"));
+                let is_it = |name: &str| named(name) == typed.command;
+                return Err(second_word(&word.to_string_lossy(), is_it, COMMANDS));
             }
             Arg::Long(name) => {
                 let name = name.to_owned();
@@ -201,7 +199,7 @@ pub fn parse(mut parser: Parser) -> Result<Typed> {
             }
             Arg::Short('h') => typed.command = Some(Command::Help),
             Arg::Short('V') => typed.command = Some(Command::Version),
-            Arg::Short(letter) => return Err(unknown("flag", &format!("-{letter}"), FLAGS)),
+            Arg::Short(letter) => return Err(unknown_flag(&format!("-{letter}"), FLAGS)),
         }
     }
     check_flags(&typed)?;
@@ -269,7 +267,7 @@ fn flag(name: &str, parser: &mut Parser, typed: &mut Typed) -> Result<()> {
         "version" => typed.command = Some(Command::Version),
         "all" if !HAS_AUTHORS => return Err(for_authors()),
         other if HAS_AUTHORS => return authors_flag(other, &mut value, typed),
-        other => return Err(unknown_flag(other)),
+        other => return Err(no_flag(other)),
     }
     Ok(())
 }
@@ -285,14 +283,14 @@ fn authors_flag(name: &str, value: &mut dyn FnMut() -> Result<OsString>, typed: 
         "undo" => typed.init.undo = true,
         "dir" => typed.init.programs = Some(value()?.to_string_lossy().into_owned()),
         "binary" => typed.init.binary = Some(value()?.into()),
-        other => return Err(unknown_flag(other)),
+        other => return Err(no_flag(other)),
     }
     Ok(())
 }
 
-fn unknown_flag(name: &str) -> Error {
+fn no_flag(name: &str) -> Error {
     let known: Vec<&str> = FLAGS.iter().copied().chain(own_flags().map(|(own, _)| *own)).collect();
-    unknown("flag", &format!("--{name}"), &known)
+    unknown_flag(&format!("--{name}"), &known)
 }
 
 /// What a flag names that may name several.
@@ -302,7 +300,7 @@ fn several(value: &OsString) -> Vec<String> {
 
 fn command(word: &OsString) -> Result<Command> {
     let word = word.to_string_lossy();
-    named(&word).ok_or_else(|| unknown("command", &word, COMMANDS))
+    named(&word).ok_or_else(|| unknown_command(&word, COMMANDS))
 }
 
 /// The command of this name.
@@ -326,17 +324,4 @@ pub fn named(word: &str) -> Option<Command> {
         crate::process::DETACH => Command::Detach,
         _ => return None,
     })
-}
-
-/// An error of the command line.
-pub fn usage(what: impl Into<String>) -> Error {
-    Error::new(Kind::Usage, what)
-}
-
-fn unknown(what: &str, word: &str, known: &[&str]) -> Error {
-    let error = usage(format!("understand `{word}`")).because(format!("there is no such {what}"));
-    match nearest(word, known.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("see `plugdeps --help`"),
-    }
 }

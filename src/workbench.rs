@@ -10,6 +10,7 @@ use crate::interpreter;
 use crate::lock::{self, Attempt};
 use crate::log::Log;
 use crate::manifest::Manifest;
+use crate::origin;
 use crate::plugin::Plugin;
 use crate::work::Work;
 use std::path::Path;
@@ -30,6 +31,7 @@ pub fn with<T>(plugin: &Plugin, environment: &Environment, manifest: &Manifest, 
     let interpreter = interpreter::choose(&wish)?.interpreter;
     work.check_place()?;
     work.store.create()?;
+    origin::write_down(&plugin.place)?;
     let generation = work.store.stage()?;
     let outcome = within(&work, manifest, &interpreter, &generation, act);
     let discarded = fs::discard_tree(generation.directory());

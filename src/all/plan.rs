@@ -48,8 +48,8 @@ pub enum What {
     Environment(String),
     /// What an earlier removal left.
     Aside(String),
-    /// All that is ours.
-    Everything,
+    /// All that is ours, for this reason.
+    Everything(String),
 }
 
 /// What a look at generations found.
@@ -124,7 +124,7 @@ impl Plan {
             }
         }
         let (data, bytes) = (leftover.data.clone(), leftover.space.bytes());
-        self.parts.push(Part { owner, data, what: What::Everything, bytes });
+        self.parts.push(Part { owner, data, what: What::Everything(leftover.in_words()), bytes });
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl Part {
             }
             What::Environment(name) => format!("environment {name}, which no version that is here has"),
             What::Aside(name) => format!("`{name}`, left of an earlier removal"),
-            What::Everything => format!("all environments in `{}`; {}", self.data.display(), Kind::Orphan.in_words()),
+            What::Everything(why) => format!("all environments in `{}`; {why}", self.data.display()),
         };
         format!("{}: {what} ({})", self.owner, in_bytes(self.bytes))
     }

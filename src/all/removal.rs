@@ -6,10 +6,11 @@ use super::host::Host;
 use super::os;
 use super::plan::{ASIDE, Part, Plan, What, asides};
 use super::space::{environments, ours};
-use super::survey::{Kind, unused};
+use super::survey::{Kind, is_own, unused};
 use super::table::in_bytes;
 use crate::error::Result;
 use crate::fs;
+use crate::origin;
 use crate::output;
 use crate::prune;
 use crate::store::Store;
@@ -62,7 +63,7 @@ fn remove(part: &Part) -> Result<String> {
             check_owner(data, name)?;
             fs::remove_tree(&ours(data).join(name)).map(|()| removed(part))
         }
-        What::Everything => {
+        What::Everything(_) => {
             environments(data).iter().try_for_each(|name| check_owner(data, name))?;
             Ok(remove_everything(data)?.unwrap_or_else(|| removed(part)))
         }
@@ -130,8 +131,12 @@ fn remove_rest(data: &Path) -> Result<()> {
     let ours = ours(data);
     asides(&ours).into_iter().try_for_each(|name| fs::remove_tree(&ours.join(name)))?;
     fs::remove_tree(&work::tools(data))?;
-    fs::remove_file(&ours.join(".machine"))?;
+    // Whose they are is known to the end.
+    [".machine", origin::FILE].iter().try_for_each(|name| fs::remove_file(&ours.join(name)))?;
     // Somebody may have begun anew.
     fs::remove_empty_directory(&ours);
+    if is_own(data) {
+        fs::remove_empty_directory(data);
+    }
     Ok(())
 }

@@ -100,10 +100,12 @@ pub struct Scope {
 pub struct LeftoverReport {
     /// The directory.
     pub data: PathBuf,
-    /// `orphan`, `unlisted`, `unknown` or `link`.
+    /// `orphan`, `unlisted`, `unknown`, `link` or `by-hand`.
     pub kind: &'static str,
     /// The same in words.
-    pub note: &'static str,
+    pub note: String,
+    /// The plugin's directory, of data that are the user's own and know it.
+    pub root: Option<PathBuf>,
     /// Bytes on disk.
     pub bytes: u64,
 }
@@ -199,7 +201,8 @@ impl LeftoverReport {
         Self {
             data: leftover.data.clone(),
             kind: leftover.kind.name(),
-            note: leftover.kind.in_words(),
+            note: leftover.in_words(),
+            root: leftover.root.clone(),
             bytes: leftover.space.bytes(),
         }
     }

@@ -5,7 +5,8 @@ use super::space::{Space, environments, ours};
 use crate::error::Result;
 use crate::fs;
 use crate::hooks;
-use crate::plugin::{Place, Plugin};
+use crate::origin;
+use crate::plugin::{Place, Plugin, user_data};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,8 @@ pub struct Leftover {
     pub data: PathBuf,
     /// What it is.
     pub kind: Kind,
+    /// The plugin's directory, where no host has a list of it and it was written down.
+    pub root: Option<PathBuf>,
     /// What its environments take up.
     pub space: Space,
 }
@@ -74,6 +77,8 @@ pub enum Kind {
     Unknown,
     /// A link: what it leads to may be somebody else's.
     Link,
+    /// Of a plugin's directory in which plugdeps was run by hand, or by a host that has no data for plugins.
+    ByHand,
 }
 
 impl Survey {
@@ -169,26 +174,44 @@ fn known(host: &Host, name: &str, data: &Path) -> Option<BTreeSet<String>> {
 
 /// The data with our state in them that belong to no plugin on the list.
 fn leftovers(host: &Host) -> Vec<Leftover> {
-    let names = fs::names(&host.all_data()).into_iter();
-    let found = names.filter_map(|name| {
-        let data = host.all_data().join(&name);
-        let kind = Kind::of(host, &data).filter(|_| fs::is_directory(&ours(&data)))?;
-        Some(Leftover { space: Space::of(&ours(&data)), data, kind })
+    let places = [Some(host.all_data()), user_data()].into_iter().flatten();
+    let all = places.flat_map(|place| fs::names(&place).into_iter().map(move |name| place.join(name)));
+    let found = all.filter(|data| fs::is_directory(&ours(data))).filter_map(|data| {
+        let kind = Kind::of(host, &data)?;
+        let root = origin::of(&data).filter(|_| is_own(&data));
+        Some(Leftover { space: Space::of(&ours(&data)), data, kind, root })
     });
     found.collect()
+}
+
+/// Whether data are the user's own, of which no host has a list.
+pub fn is_own(data: &Path) -> bool {
+    data.parent() == user_data().as_deref()
 }
 
 impl Kind {
     /// What these data are; `None` where they are an installed plugin's.
     pub fn of(host: &Host, data: &Path) -> Option<Self> {
         let name = data.file_name().unwrap_or_default().to_string_lossy();
-        let is_own = fs::is_own_directory(data) && fs::is_own_directory(&ours(data));
+        let is_directory = fs::is_own_directory(data) && fs::is_own_directory(&ours(data));
+        if is_own(data) {
+            return Some(if is_directory { Self::by_hand(data) } else { Self::Link });
+        }
         match &host.list {
             _ if host.owners(&name).next().is_some() => None,
             List::Missing | List::Unreadable(_) => Some(Self::Unknown),
             List::Read(_) if is_unlisted(&name) => Some(Self::Unlisted),
-            List::Read(_) if is_own => Some(Self::Orphan),
+            List::Read(_) if is_directory => Some(Self::Orphan),
             List::Read(_) => Some(Self::Link),
+        }
+    }
+
+    /// By the plugin's directory. What cannot be looked at is not gone.
+    fn by_hand(data: &Path) -> Self {
+        match origin::of(data).map(|root| fs::read_optional(&root)) {
+            None => Self::Unknown,
+            Some(Ok(None)) => Self::Orphan,
+            Some(_) => Self::ByHand,
         }
     }
 
@@ -199,16 +222,25 @@ impl Kind {
             Self::Unlisted => "unlisted",
             Self::Unknown => "unknown",
             Self::Link => "link",
+            Self::ByHand => "by-hand",
         }
     }
+}
 
-    /// The same in words.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Orphan => "its plugin is no longer installed",
-            Self::Unlisted => "not on the host's list, as with `--plugin-dir`; stays",
-            Self::Unknown => "without the host's list nobody knows whose it is; stays",
-            Self::Link => "a link, perhaps to what somebody else uses; stays",
+impl Leftover {
+    /// What it is, in words.
+    pub fn in_words(&self) -> String {
+        match (self.kind, &self.root) {
+            (Kind::Orphan, Some(root)) => format!("its plugin's directory `{}` is gone", root.display()),
+            (Kind::Orphan, None) => "its plugin is no longer installed".into(),
+            (Kind::Unlisted, _) => "not on the host's list, as with `--plugin-dir`; stays".into(),
+            (Kind::Unknown, _) if is_own(&self.data) => "nothing says which directory it is for; stays".into(),
+            (Kind::Unknown, _) => "without the host's list nobody knows whose it is; stays".into(),
+            (Kind::Link, _) => "a link, perhaps to what somebody else uses; stays".into(),
+            (Kind::ByHand, root) => {
+                let root = root.as_deref().unwrap_or(&self.data);
+                format!("of `{}`, used there by hand; stays", root.display())
+            }
         }
     }
 }

@@ -95,9 +95,9 @@ fn of_leftover(leftover: &LeftoverReport) -> Row {
     Row {
         plugin: name.into_owned(),
         environment: String::new(),
-        state: Shown::Other(leftover.kind),
+        state: Shown::Other(if leftover.kind == "by-hand" { "by hand" } else { leftover.kind }),
         size: in_bytes(leftover.bytes),
-        what: leftover.note.into(),
+        what: leftover.note.clone(),
     }
 }
 
@@ -201,8 +201,13 @@ fn remarks(report: &Report) -> Vec<String> {
     said.extend(
         report.plugins.iter().flat_map(|plugin| plugin.notes.iter().map(|note| format!("{}: {note}", plugin.id))),
     );
-    if report.bytes > 0 {
-        said.push(format!("{} on disk in `{directory}`", in_bytes(report.bytes)));
+    let is_elsewhere = |leftover: &&LeftoverReport| !leftover.data.starts_with(&report.plugins_directory);
+    let elsewhere: u64 = report.leftovers.iter().filter(is_elsewhere).map(|leftover| leftover.bytes).sum();
+    if report.bytes > elsewhere {
+        said.push(format!("{} on disk in `{directory}`", in_bytes(report.bytes - elsewhere)));
+    }
+    if let Some(own) = report.leftovers.iter().find(is_elsewhere).and_then(|leftover| leftover.data.parent()) {
+        said.push(format!("{} on disk in `{}`", in_bytes(elsewhere), own.display()));
     }
     if report.has_unused() {
         said.push("`plugdeps prune --all` removes what is unused and orphaned, after asking".into());

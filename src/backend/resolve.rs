@@ -1,20 +1,27 @@
 //! What requirements resolve to, with hashes and for every platform: the text of a lock. Only uv can tell, so it is
 //! fetched where there is none, whatever the configuration says of installing.
 
-use super::uv::{Uv, limited};
-use super::{Need, Session, handover, make_scratch, pip::Pip};
+use super::pip::Pip;
+use super::uv::{PINNED, Uv, limited};
+use super::{Need, Session, handover, make_scratch};
 use crate::credentials::decoded;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
-use crate::generation::{BaseInterpreter, Generation};
+use crate::generation::{BaseInterpreter, Generation, SCRIPTS};
 use crate::manifest::{Format, Manifest};
+use crate::output;
+use crate::plugin::user_data;
 use crate::process::Job;
 use crate::pyproject::Pyproject;
 use crate::requirement_line::Line;
 use crate::requirements::each_raw_line;
 use crate::tool;
+use crate::trust;
 use crate::version::{Specifiers, Version};
 use std::path::{Path, PathBuf};
+
+/// Where in the directory of our own such tools are.
+const TOOLS: &str = ".tools";
 
 /// The text of a lock; of `known`, an earlier one, the versions stay as long as they fit.
 ///
@@ -41,10 +48,21 @@ pub fn resolve(
 
 /// The uv that is there, or one that pip fetches.
 pub(super) fn uv_for(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Uv> {
-    match tool::find("uv", need.interpreter.path.parent()) {
+    let found = tool::find("uv", need.interpreter.path.parent());
+    match found.or_else(|reason| fetched_before(&need.tools).ok_or(reason)) {
         Ok(program) => Ok(Uv::at(program)),
         Err(reason) => fetched(need, generation, session, reason),
     }
+}
+
+/// One that was fetched before, for this plugin or another one of the same author: each was checked against the same hash.
+fn fetched_before(tools: &Path) -> Option<PathBuf> {
+    let base = user_data().unwrap_or_default();
+    let data = fs::names(&base).into_iter().map(|name| base.join(name));
+    let others = data.filter(|data| trust::check(data, TOOLS).is_ok()).map(|data| data.join("plugdeps").join(TOOLS));
+    let name = format!("uv{}", std::env::consts::EXE_SUFFIX);
+    let program = |tools: PathBuf| tools.join(format!("uv-{PINNED}")).join(SCRIPTS).join(&name);
+    std::iter::once(tools.to_owned()).chain(others).map(program).find(|program| fs::is_file(program))
 }
 
 fn fetched(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>, reason: String) -> Result<Uv> {
@@ -52,6 +70,7 @@ fn fetched(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>, 
         let error = Error::new(Kind::NoInstaller, format!("find a uv that locks `{}`", need.manifest.label));
         error.because(format!("uv: {reason}")).because(format!("pip, to fetch it: {other}")).hint("install uv")
     })?;
+    output::note(&format!("pip fetches uv, which is kept in `{}`", need.tools.display()));
     pip.fetch_uv(need, generation, session)
 }
 

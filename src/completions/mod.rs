@@ -6,10 +6,11 @@
 use crate::error::Result;
 use crate::export;
 use crate::lint;
+use crate::mistyped::usage;
 use crate::nearest::nearest;
 use crate::output;
 use crate::platform::PLATFORMS;
-use crate::typed::{self, Command, usage};
+use crate::typed::{self, Command};
 use crate::vocabulary::{behind, of_command, of_flag};
 use std::ffi::OsString;
 

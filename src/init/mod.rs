@@ -7,7 +7,9 @@ pub mod bootstrap;
 pub mod diff;
 pub mod draft;
 pub mod fetched;
+pub mod left;
 pub mod line;
+pub mod next;
 pub mod npm;
 pub mod old_install;
 pub mod options;
@@ -32,6 +34,7 @@ use crate::relock::refuse_copy;
 use crate::typed::Wish;
 use draft::Draft;
 use old_install::ROOT;
+use plan::Mood;
 use std::path::{Path, PathBuf};
 use wiring::inside;
 
@@ -65,7 +68,8 @@ fn wire(wish: &Wish, root: &Path) -> Result<()> {
     let mut draft = Draft::new(root);
     let known = programs::directory(session_start::look(&draft)?.program.as_deref());
     let directory = programs_directory(known, wish.programs.as_deref())?;
-    let plan = plan::make(&mut draft, &format!("{ROOT}/{directory}/plugdeps"))?;
+    let mood = if wish.yes && !wish.dry_run { Mood::Is } else { Mood::WouldBe };
+    let plan = plan::make(&mut draft, &format!("{ROOT}/{directory}/plugdeps"), mood)?;
     if plan.is_needed {
         programs::add(&mut draft, &directory, wish.binary.as_deref())?;
     }
@@ -86,7 +90,7 @@ fn wire(wish: &Wish, root: &Path) -> Result<()> {
             let what = format!("`{directory}/plugdeps` is for one kind of machine alone");
             output::note(&format!("{what}: `sh install.sh --all` in a checkout of plugdeps makes it for all"));
         }
-        plan.next.iter().for_each(|line| output::note(&format!("next: {line}")));
+        next::steps(root, &plan.next)?.iter().for_each(|step| output::note(&format!("next: {step}")));
     }
     Ok(())
 }
@@ -115,6 +119,7 @@ fn undo(wish: &Wish, root: &Path) -> Result<()> {
         record::sweep(root, &place)?;
     }
     let draft = record::undoing(root, &place)?;
+    left::by_others(&draft).iter().for_each(|line| output::note(line));
     if agreed(wish, &draft, "undo this?")? {
         draft.apply()?;
         record::forget(root, &place)?;

@@ -16,17 +16,38 @@ use crate::runtime::Runtime;
 use crate::server::Server;
 use std::collections::BTreeSet;
 
+/// Whether what is planned is going to be done, or shown to somebody who has not agreed.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Mood {
+    /// Nobody is asked.
+    Is,
+    /// It may stay undone.
+    #[default]
+    WouldBe,
+}
+
+impl Mood {
+    fn verb(self) -> &'static str {
+        match self {
+            Mood::Is => "is",
+            Mood::WouldBe => "would be",
+        }
+    }
+}
+
 /// What would be done.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// What a person is told, a line each.
     pub said: Vec<String>,
-    /// Commands to run afterwards, each with what for.
+    /// Commands that make locks anew, each with what for.
     pub next: BTreeSet<String>,
     /// Whether plugdeps is of any use to the plugin.
     pub is_needed: bool,
     /// Whether a server is left to be changed by hand.
     pub has_rest: bool,
+    /// How it is spoken of.
+    mood: Mood,
     /// Whether plugdeps starts a server already.
     has_wired: bool,
     /// Servers that are to be started otherwise.
@@ -35,17 +56,17 @@ pub struct Plan {
     new: Vec<Runtime>,
 }
 
-/// Makes the plan, and has the draft be what it says; `program` is plugdeps as the host is told to start it.
+/// Makes the plan, and has the draft be what it says; `program` is plugdeps as the host is told to start it, `mood` how the
+/// plan is spoken of.
 ///
 /// # Errors
 /// A file cannot be read, or is malformed; or there is no plugin, and no place for one.
-pub fn make(draft: &mut Draft, program: &str) -> Result<Plan> {
-    let mut plan = Plan::default();
+pub fn make(draft: &mut Draft, program: &str, mood: Mood) -> Result<Plan> {
+    let mut plan = Plan { mood, ..Plan::default() };
     if scaffold::is_wanted(draft)? {
         scaffold::add(draft, program)?;
         session_start::add(draft, program, false)?;
-        plan.say("a first server, `server.py`, is written: put your tools into it");
-        plan.next.insert("`plugdeps lock` pins what `requirements.txt` asks for".into());
+        plan.say(format!("a first server, `server.py`, {} written: put your tools into it", mood.verb()));
         plan.is_needed = true;
         return Ok(plan);
     }
@@ -204,7 +225,7 @@ impl Plan {
         self.is_needed = true;
         let changes = variables::changes(draft, entry, wiring, replaced);
         entry.rewrite(draft, &words(program, environment.as_deref(), &wiring.command), &changes)?;
-        self.of(entry, "is started by plugdeps from now on");
+        self.of(entry, &format!("{} started by plugdeps from now on", self.mood.verb()));
         wiring.notes.iter().for_each(|note| self.of(entry, note));
         Ok(())
     }

@@ -29,7 +29,7 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 
 fn planned(root: &Path) -> (Draft, Plan) {
     let mut draft = Draft::new(root);
-    let plan = make(&mut draft, PROGRAM).unwrap_or_else(|e| panic!("{e}"));
+    let plan = make(&mut draft, PROGRAM, Mood::Is).unwrap_or_else(|e| panic!("{e}"));
     (draft, plan)
 }
 

@@ -13,6 +13,7 @@ use crate::project::Project;
 use crate::runtime::Runtime;
 use crate::server::Server;
 use std::ffi::OsString;
+use std::path::Path;
 
 /// The plugin as it would be with these servers, but for manifests that are not written yet.
 ///
@@ -24,14 +25,13 @@ pub fn simulated(draft: &Draft, servers: Vec<Server>) -> Result<Plugin> {
     let file = draft.read(config::FILE)?;
     let config = Config::read(file.as_deref(), project.get().and_then(|project| project.plugdeps()))?;
     let environments = environments::all(root, &config, &servers, project);
-    let place = Place {
-        root: root.clone(),
-        root_from: String::new(),
-        data: root.clone(),
-        data_from: String::new(),
-        skipped: Vec::new(),
-    };
-    Ok(Plugin { name: String::new(), place, config, servers, environments })
+    Ok(Plugin { name: String::new(), place: here(root), config, servers, environments })
+}
+
+/// A plugin that is looked at, and of whose data nothing is asked.
+pub fn here(root: &Path) -> Place {
+    let [root, data] = [root, root].map(Path::to_owned);
+    Place { root, root_from: String::new(), data, data_from: String::new(), skipped: Vec::new() }
 }
 
 /// The environment that a server is to live in, among those that there are.

@@ -16,7 +16,7 @@ const LINKED: [&str; 4] = ["", "/site-packages", "/venv", "/node_modules"];
 /// Directories of a plugin with texts that something is started by.
 const STARTING: [&str; 6] = ["commands", "skills", "agents", "hooks", "scripts", "bin"];
 /// Directories in which nobody looks for texts.
-const SKIPPED: [&str; 4] = ["node_modules", ".venv", "venv", "__pycache__"];
+pub const SKIPPED: [&str; 4] = ["node_modules", ".venv", "venv", "__pycache__"];
 /// Endings of texts that are started or read.
 const TEXTS: [&str; 12] = ["md", "sh", "bash", "py", "js", "mjs", "cjs", "ts", "json", "toml", "yaml", "yml"];
 /// How many files are looked through.

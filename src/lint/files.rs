@@ -4,7 +4,8 @@ use super::Spot;
 use super::subject::Subject;
 use crate::error::Error;
 use crate::fs;
-use crate::project::split;
+use crate::project::{join, split};
+use serde_json::Value;
 
 /// Parts of hosts that few can reach: private networks, and services that hold an organisation's own packages.
 const PRIVATE: [&str; 18] = [
@@ -39,6 +40,8 @@ const LOCKS: [&str; 9] = [
     "requirements.lock",
     "poetry.lock",
 ];
+/// Where packages for Node are.
+const MODULES: &str = "node_modules";
 /// How deep environments are looked for.
 const DEEPEST: usize = 4;
 /// How many directories are looked into.
@@ -71,8 +74,7 @@ pub fn lock_private_url(subject: &Subject) -> Vec<Spot> {
     let mut directories: Vec<&str> = directories.chain([""]).collect();
     directories.sort_unstable();
     directories.dedup();
-    let labels =
-        directories.iter().flat_map(|directory| LOCKS.iter().map(|lock| crate::project::join(directory, lock)));
+    let labels = directories.iter().flat_map(|directory| LOCKS.iter().map(|lock| join(directory, lock)));
     labels.filter(|label| subject.ships(label)).filter_map(|label| private_address(subject, &label)).collect()
 }
 
@@ -106,21 +108,54 @@ fn is_private(address: &str) -> bool {
 }
 
 pub fn committed_environment(subject: &Subject) -> Vec<Spot> {
+    let found = walk(subject).into_iter().filter_map(|(directory, name)| {
+        let path = join(&directory, &name);
+        match name.as_str() {
+            "pyvenv.cfg" if subject.ships(&path) => Some(of_environment(&path)),
+            MODULES => built(subject, &path),
+            _ => None,
+        }
+    });
+    found.collect()
+}
+
+pub fn committed_packages(subject: &Subject) -> Vec<Spot> {
+    let found = walk(subject).into_iter().filter(|(_, name)| name == MODULES).filter_map(|(directory, name)| {
+        let path = join(&directory, &name);
+        let files = subject.shipped.in_git(&path);
+        let first = files.first()?;
+        let is_told = built(subject, &path).is_some() || bundles(subject, &directory);
+        let why = format!(
+            "`{path}` is in git ({} files): what its author had installed that day, for one system, with what is for \
+             development alone",
+            files.len()
+        );
+        let fix = format!("`git rm -r --cached {path}`, list it in `.gitignore`, and ship the lock");
+        (!is_told).then(|| Spot::new((first, 1), why, fix))
+    });
+    found.collect()
+}
+
+/// Whether the package means to carry what it needs.
+fn bundles(subject: &Subject, directory: &str) -> bool {
+    let text = subject.text(&join(directory, "package.json")).unwrap_or_default();
+    let package: Value = serde_json::from_slice(text.as_bytes()).unwrap_or_default();
+    ["bundleDependencies", "bundledDependencies"].iter().any(|key| package.get(key).is_some())
+}
+
+/// The names in the directories of the plugin, but for what is below those of packages.
+fn walk(subject: &Subject) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut queue = vec![(String::new(), 0)];
     let mut seen = 0;
-    while let Some((directory, depth)) = queue.pop() {
+    while let Some((directory, depth)) = queue.pop().filter(|_| seen < MOST) {
         seen += 1;
-        let names = if seen > MOST { Vec::new() } else { fs::names(&subject.root.join(&directory)) };
-        for name in names.into_iter().filter(|name| name != ".git") {
-            let path = crate::project::join(&directory, &name);
-            if name == "pyvenv.cfg" && subject.ships(&path) {
-                found.push(of_environment(&path));
-            } else if name == "node_modules" {
-                found.extend(built(subject, &path));
-            } else if depth < DEEPEST && fs::is_own_directory(&subject.root.join(&path)) {
+        for name in fs::names(&subject.root.join(&directory)).into_iter().filter(|name| name != ".git") {
+            let path = join(&directory, &name);
+            if name != MODULES && depth < DEEPEST && fs::is_own_directory(&subject.root.join(&path)) {
                 queue.push((path, depth + 1));
             }
+            found.push((directory.clone(), name));
         }
     }
     found

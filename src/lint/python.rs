@@ -1,18 +1,24 @@
 //! Rules of what a plugin's packages are.
 
 use super::Spot;
+use super::entries::Entry;
 use super::imports;
 use super::subject::Subject;
 use crate::environments::Environment;
 use crate::manifest::{Format, Manifest};
 use crate::package_name::Package;
+use crate::project::join;
 use crate::pyproject::Pyproject;
 use crate::requirement_line::{Line, Named};
 use crate::requirements::Item;
 use crate::runtime::Runtime;
+use std::path::Path;
 
 /// How many requirements one finding names.
 const MOST: usize = 5;
+/// Locks that may stand above a package of a workspace.
+const LOCKS: [&str; 4] = ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"];
+const NPM_LOCK: &str = "ship a lock: `npm install --package-lock-only` writes one";
 
 fn manifests(subject: &Subject) -> Vec<(&Environment, &Manifest)> {
     let used = subject.used().into_iter();
@@ -33,20 +39,49 @@ fn open(manifest: &Manifest) -> Vec<Item> {
 }
 
 pub fn unpinned(subject: &Subject) -> Vec<Spot> {
-    let open = manifests(subject).into_iter().map(|(_, manifest)| (manifest, open(manifest)));
-    open.filter_map(|(manifest, items)| {
-        let first = items.first()?;
+    let used = manifests(subject).into_iter();
+    let used = used.filter(|(own, manifest)| manifest.format != Format::Package || is_for_server(subject, own));
+    used.filter_map(|(environment, manifest)| {
+        let items = open(manifest);
+        let Some(first) = items.first() else { return without_lock(subject, environment, manifest) };
         let names: Vec<String> = items.iter().take(MOST).map(|item| format!("`{}`", item.text)).collect();
         let more = if items.len() > MOST { format!(" and {} more", items.len() - MOST) } else { String::new() };
         let why =
             format!("no lock and no version holds {}{more}: a new release reaches all users untried", names.join(", "));
         let fix = match manifest.format.runtime() {
             Runtime::Python => "ship a lock: `plugdeps lock` writes one",
-            Runtime::Node => "ship a lock: `npm install --package-lock-only` writes one",
+            Runtime::Node => NPM_LOCK,
         };
         Some(Spot::new((&first.file, first.line), why, fix))
     })
     .collect()
+}
+
+/// Whether a server needs what a `package.json` asks for, and no lock above it decides.
+fn is_for_server(subject: &Subject, environment: &Environment) -> bool {
+    let is_python = |entry: &Entry| Runtime::of_command(&subject.real_words(entry)) == Some(Runtime::Python);
+    let mut above = Path::new(&environment.directory).ancestors().skip(1);
+    let mut is_locked =
+        || above.any(|path| LOCKS.iter().any(|lock| subject.ships(&join(&path.to_string_lossy(), lock))));
+    subject.is_ours() || entries(subject, environment).any(|entry| !is_python(entry)) && !is_locked()
+}
+
+/// A version that is named holds a package, and nothing of what that needs itself.
+fn without_lock(subject: &Subject, environment: &Environment, manifest: &Manifest) -> Option<Spot> {
+    let items = manifest.items();
+    let first = items.first().filter(|_| manifest.format == Format::Package)?;
+    let names: Vec<String> = manifest.package()?.dependencies().map(|(name, _)| name.to_owned()).collect();
+    let mut scripts = entries(subject, environment).filter_map(|entry| subject.script_of(entry));
+    let is_needed = subject.is_ours() || scripts.any(|script| imports::of_node(subject, &script, &names).is_some());
+    let why =
+        format!("no lock holds what `{}` needs itself: a new release of that reaches all users untried", first.text);
+    is_needed.then(|| Spot::new((&first.file, first.line), why, NPM_LOCK))
+}
+
+/// The servers that live in an environment.
+fn entries<'a>(subject: &'a Subject, environment: &'a Environment) -> impl Iterator<Item = &'a Entry> {
+    let lives = |entry: &&Entry| subject.environment_of(entry).is_some_and(|own| own.name == environment.name);
+    subject.entries.iter().filter(lives)
 }
 
 pub fn mcp_major(subject: &Subject) -> Vec<Spot> {
@@ -71,10 +106,7 @@ fn is_unbounded_mcp(text: &str) -> bool {
 
 /// Where a server of this environment imports what 2.x has no more.
 fn fast_mcp(subject: &Subject, environment: &Environment) -> Option<(String, usize)> {
-    let of_it =
-        |entry: &&super::entries::Entry| subject.environment_of(entry).is_some_and(|own| own.name == environment.name);
-    let servers = subject.entries.iter().filter(of_it);
-    let scripts = servers.filter_map(|entry| subject.script_of(entry));
+    let scripts = entries(subject, environment).filter_map(|entry| subject.script_of(entry));
     scripts.filter_map(|script| imports::of_python(subject, &script, &["mcp".to_owned()])).find_map(|import| {
         let text = subject.text(&import.file)?;
         let at = text.lines().position(|line| line.starts_with("from mcp.server.fastmcp "))?;

@@ -131,5 +131,6 @@ pub const RULES: &[Rule] = &[
         "A virtual environment or built packages among the files.",
         files::committed_environment,
     ),
+    warning("committed-packages", "Packages for Node among the files in git.", files::committed_packages),
     notice("bin-directory", "`bin/`, which some marketplaces refuse.", files::bin_directory),
 ];

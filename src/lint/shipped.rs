@@ -28,6 +28,13 @@ impl Shipped {
                 files.contains(path) || files.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
             })
     }
+
+    /// What git ships of a directory; nothing where there is no git.
+    pub fn in_git(&self, directory: &str) -> Vec<&str> {
+        let below = format!("{directory}/");
+        let files = self.0.iter().flat_map(|files| files.range(below.clone()..));
+        files.map(String::as_str).take_while(|path| path.starts_with(&below)).collect()
+    }
 }
 
 fn listed(root: &Path) -> Option<BTreeSet<String>> {

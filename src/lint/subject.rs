@@ -4,8 +4,9 @@ use super::entries::{self, Entry};
 use super::shipped::Shipped;
 use super::steps::{self, Fetch, Origin, Step, Walked};
 use super::variables::{ROOT, in_plugin};
+use crate::config::Config;
 use crate::environments::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::hooks::{self, Hook};
 use crate::plugin::{Place, Plugin};
@@ -45,7 +46,6 @@ impl Subject {
             data_from: String::new(),
             skipped: Vec::new(),
         };
-        let plugin = Plugin::load(place)?;
         let named = entries::read(&root);
         let mut broken = named.broken;
         let hooks = hooks::all(&root).unwrap_or_else(|error| {
@@ -55,6 +55,11 @@ impl Subject {
             broken.extend((!known).then(|| (label.to_owned(), error)));
             Vec::new()
         });
+        let plugin = match Plugin::load(place.clone()) {
+            // What would make it a plugin is there, and malformed.
+            Err(error) if error.kind == Kind::NoPlugin && !broken.is_empty() => empty(place),
+            loaded => loaded?,
+        };
         let Walked { steps, fetches } = steps::all(&root, &hooks, &named.entries);
         let settings = settings(&root);
         let shipped = Shipped::of(&root);
@@ -138,6 +143,10 @@ pub fn is_our_hook(hook: &Hook) -> bool {
     hook.commands()
         .iter()
         .any(|command| command.program() == "plugdeps" && command.words.iter().any(|word| word == "session-start"))
+}
+
+fn empty(place: Place) -> Plugin {
+    Plugin { name: String::new(), place, config: Config::default(), servers: Vec::new(), environments: Vec::new() }
 }
 
 fn settings(root: &Path) -> Vec<String> {

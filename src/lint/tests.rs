@@ -2,7 +2,9 @@
 //! those that it calls good.
 
 use super::*;
+use crate::process::{Job, Terminal};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const DOCUMENT: &str = include_str!("../../docs/lint.md");
@@ -56,6 +58,13 @@ fn plugin(files: &Files) -> TempDir {
         let path = root.path().join(name);
         crate::fs::create_directory(path.parent().unwrap()).unwrap();
         crate::fs::write(&path, text.as_bytes()).unwrap();
+    }
+    // What git ignores is told by git alone.
+    if files.iter().any(|(name, _)| name == ".gitignore") {
+        let git = crate::tool::on_path("git").into_iter().next().expect("`git` is needed");
+        let job = Job::new(git).arg("-C").arg(root.path()).args(["init", "-q"]);
+        let ended = job.run(Terminal::None, Instant::now() + Duration::from_secs(60), &mut |_| {}).unwrap();
+        assert!(ended.status.success(), "no repository is made");
     }
     root
 }
@@ -185,6 +194,59 @@ fn packages_for_node_are_the_hosts_where_it_installs_them() {
         ("a/package-lock.json", lock),
     ];
     finds("nothing-installs", 1, &beside);
+}
+
+#[test]
+fn packages_in_git_are_found_where_git_would_ship_them_and_nobody_means_to() {
+    let (module, ignored) = (("a/node_modules/zod/index.js", "0"), (".gitignore", "node_modules\n"));
+    finds("committed-packages", 1, &[(".gitignore", ""), module, ("a/node_modules/b.js", "")]);
+    finds("committed-packages", 0, &[ignored, module]);
+    finds("committed-packages", 0, &[module]);
+    let bundled = ("a/package.json", "{ \"bundledDependencies\": [\"zod\"] }");
+    finds("committed-packages", 0, &[(".gitignore", ""), module, bundled]);
+    let built = [(".gitignore", ""), module, ("a/node_modules/x/build/x.node", "")];
+    finds("committed-environment", 1, &built);
+    finds("committed-packages", 0, &built);
+}
+
+#[test]
+fn a_package_json_without_a_lock_is_found_where_a_server_needs_its_packages() {
+    let started = |program: &str, file: &str| server(&[program, &format!("{ROOT}/{file}")]);
+    let (node, ours) = (started("node", "a/s.mjs"), server(&["R/plugdeps", "run", "--", "node", "R/a/s.mjs"]));
+    let ours = ours.replace("R/", &format!("{ROOT}/"));
+    let zod = ("a/s.mjs", "import { z } from \"zod\";");
+    let exact = ("a/package.json", "{ \"dependencies\": { \"zod\": \"4.0.0\" } }");
+    let loose = ("a/package.json", "{ \"dependencies\": { \"zod\": \"^4.0.0\" } }");
+    let told = |count, entry: &str, others: &[(&str, &str)]| {
+        finds("unpinned", count, &[&[(".mcp.json", entry)], others].concat());
+    };
+    for package in [exact, loose] {
+        told(1, &node, &[zod, package]);
+        told(1, &ours, &[("a/s.mjs", ""), package]);
+        told(0, &node, &[zod, package, ("a/package-lock.json", "{ \"packages\": {} }")]);
+        told(0, &started("python3", "a/s.py"), &[("a/s.py", ""), package]);
+        // That of a workspace.
+        told(0, &node, &[zod, package, ("package-lock.json", "{}"), ("package.json", "{ \"workspaces\": [\"a\"] }")]);
+    }
+    told(0, &node, &[("a/s.mjs", "0"), exact]);
+    told(0, &node, &[zod, ("a/package.json", "{ \"devDependencies\": { \"zod\": \"4.0.0\" } }")]);
+    told(0, &node, &[zod, ("a/package.json", "{ \"private\": true }")]);
+}
+
+#[test]
+fn a_malformed_file_is_named_though_nothing_else_makes_it_a_plugin() {
+    for label in [".mcp.json", ".claude-plugin/plugin.json", "hooks/hooks.json"] {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(label);
+        crate::fs::create_directory(path.parent().unwrap()).unwrap();
+        crate::fs::write(&path, b"{\n  \"mcpServers\": {\n  },\n}\n").unwrap();
+        let findings = findings(root.path()).unwrap();
+        let found: Vec<_> =
+            findings.iter().map(|found| (found.rule.name, &*found.spot.file, found.spot.line)).collect();
+        assert_eq!(found, [("invalid-file", label, 4)]);
+    }
+    let error = findings(tempfile::tempdir().unwrap().path()).err().unwrap();
+    assert_eq!(error.kind, Kind::NoPlugin);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 /// The author's program, which is not what a plugin ships.
 const AUTHORS: &str = env!("CARGO_BIN_EXE_plugdeps");
@@ -214,6 +214,67 @@ fn what_somebody_uses_is_left_alone_wherever_it_is() {
 }
 
 #[test]
+fn data_made_by_hand_are_shown_with_the_directory_they_are_for_and_go_when_that_is_gone() {
+    let packages = Packages::of(&[("alpha", "1.0")]);
+    let home = Home(Plugin::needing("alpha\n", &packages));
+    let (root, moved) = (&home.0.root, home.0.temp().join("moved"));
+    home.cmd(["sync", "--root"]).arg(root).run().ok();
+    let own = home.0.home.join(".local/share/plugdeps");
+    let name = fs::read_dir(&own).unwrap().flatten().next().unwrap().file_name().into_string().unwrap();
+    let data = own.join(&name);
+    // Nobody wrote down, or not truly, which directory these are for.
+    write(&own.join("unsaid-0/plugdeps/main/lock"), "");
+    write(&own.join("untrue-0/plugdeps/main/lock"), "");
+    write(&own.join("untrue-0/plugdeps/.origin.json"), "{\"schema\":1,\"root\":\"/nowhere\"}");
+    let told = |kind: &str| {
+        let report = home.look(0);
+        let told = [(name.as_str(), kind), ("unsaid-0", "unknown"), ("untrue-0", "unknown")];
+        assert_eq!(leftovers(&report), told.map(|(name, kind)| (name.to_owned(), kind.to_owned())));
+        report["leftovers"][0].clone()
+    };
+    let row = told("by-hand");
+    assert_eq!((&row["root"], &row["bytes"]), (&json!(root), &json!(taken_up(&data.join("plugdeps")))));
+    home.keeps_all();
+
+    fs::rename(root, &moved).unwrap();
+    told("orphan");
+    let lease = walkdir::WalkDir::new(&data).into_iter().flatten().find(|entry| entry.file_name() == "lease").unwrap();
+    let used = fs::File::open(lease.path()).unwrap();
+    flock(&used, FlockOperation::NonBlockingLockShared).unwrap();
+    home.keeps_all().stdout_has(&format!("in use, left alone: {name}: environment main\n"));
+    drop(used);
+    // Whoever is asked may bring it back meanwhile.
+    let (mut terminal, keys) = keyboard();
+    let mut asking = home.cmd(PRUNE).into_command();
+    let mut asking = asking.stdin(keys).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = until_asked(&mut asking);
+    fs::rename(&moved, root).unwrap();
+    terminal.write_all(b"y\n").unwrap();
+    asking.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(asking.wait().unwrap().success() && said.contains("wanted again, left alone"), "{said}");
+    told("by-hand");
+
+    fs::rename(root, &moved).unwrap();
+    let before = Tree::of(&moved);
+    let said = home.cmd(PRUNE_NOW).run();
+    said.ok().stdout_has(&format!("`; its plugin's directory `{}` is gone (", root.display())).stderr_has("removed (");
+    assert_same(&before, &Tree::of(&moved));
+    assert!(!data.exists() && own.join("unsaid-0/plugdeps/main").exists());
+    home.keeps_all();
+}
+
+/// What somebody who is asked hears up to the question.
+fn until_asked(asking: &mut Child) -> String {
+    let (mut said, stderr) = (Vec::new(), asking.stderr.as_mut().unwrap());
+    while !String::from_utf8_lossy(&said).contains("[y/N]") {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte).expect("it did not ask");
+        said.extend(byte);
+    }
+    String::from_utf8(said).unwrap()
+}
+
+#[test]
 fn without_a_list_that_can_be_read_nobody_is_gone() {
     let home = Home::new();
     home.state("gone-m", "main");
@@ -334,17 +395,11 @@ fn the_host_may_install_the_plugin_while_somebody_is_asked() {
     let (mut terminal, keys) = keyboard();
     let mut command = home.cmd(PRUNE).into_command();
     let mut asking = command.stdin(keys).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let (mut said, mut stderr) = (Vec::new(), asking.stderr.take().unwrap());
-    while !String::from_utf8_lossy(&said).contains("[y/N]") {
-        let mut byte = [0];
-        stderr.read_exact(&mut byte).expect("it did not ask");
-        said.extend(byte);
-    }
+    let mut said = until_asked(&mut asking);
     home.version("m/a/1.0.0", &["old"]);
     home.install(&[("a@m", "m/a/1.0.0"), ("late@m", "m/late/1.0.0")]);
     terminal.write_all(b"y\n").unwrap();
-    stderr.read_to_end(&mut said).unwrap();
-    let said = String::from_utf8_lossy(&said);
+    asking.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(asking.wait().unwrap().success(), "{said}");
     assert!(said.contains("late-m: wanted again, left alone") && said.contains("gone-m: removed"), "{said}");
     assert!(said.contains("a@m: environment old: wanted again, left alone"), "{said}");

@@ -565,18 +565,28 @@ fn the_check_flag_is_the_check_command() {
 }
 
 #[test]
-fn an_unknown_word_is_2_with_the_nearest_right_one() {
+fn a_word_that_is_not_understood_is_2_with_what_to_type_instead() {
     let plugin = Plugin::new("x").file("requirements.txt", "alpha\n");
+    fs::create_dir(plugin.project.join("files")).unwrap();
     let before = Tree::of(plugin.temp());
-    let wrong: [(&[&str], &str); 8] = [
+    let wrong: [(&[&str], &str); 14] = [
         (&["snyc"], "did you mean `sync`?"),
         (&["sesion-start"], "did you mean `session-start`?"),
         (&["sync", "--rebiuld"], "did you mean `--rebuild`?"),
         (&["--chek"], "did you mean `--check`?"),
-        (&["xylophone"], "see `plugdeps --help`"),
+        (
+            &["xylophone"],
+            "understand `xylophone`\n  cause: there is no such command\n  hint: the commands are session-start, run, ",
+        ),
+        (&["files"], "hint: a plugin is named behind a command: `plugdeps check --root files`"),
         (&["-x"], "there is no such flag"),
-        (&["sync", "now"], "understand `now`"),
-        (&[], "see `plugdeps --help`"),
+        (&["sync", "now"], "understand `now`\n  cause: `sync` takes no word\n  hint: name another plugin"),
+        (&["sync", "now"], "by a flag: `plugdeps sync --root DIR`"),
+        (&["check", "files"], "by a flag: `plugdeps check --root files`"),
+        (&["--check", "files"], "by a flag: `plugdeps check --root files`"),
+        (&["lint", ".", "files"], "cause: `lint` takes one directory\n"),
+        (&["check", "sync"], "cause: there is a command already\n  hint: give one command; see `plugdeps --help`"),
+        (&[], "cause: there is none in what was typed\n  hint: the commands are session-start, run, "),
     ];
     for (args, hint) in wrong {
         plugin.command(args).run().exits(2).stdout_is("").stderr_has("error[usage]").stderr_has(hint);

@@ -176,6 +176,10 @@ fn a_configuration_with_a_mistake_is_refused() {
         ("directory = '../elsewhere'", "../elsewhere"),
         ("manifest = '/etc/passwd'", "/etc/passwd"),
         ("[environments.'a/b']\ndirectory = 'a'", "a/b"),
+        ("manifest = 'a/package-lock.json'", "hint: write `manifest = \"a/package.json\"`"),
+        ("[environments.a]\nmanifest = 'yarn.lock'", "cause: it is the lock of a `package.json`"),
+        ("python = '>=3.10'", "cause: expected one version such as `3.12`, or the path of an interpreter"),
+        ("python = 'python3.12'", "use `python3.12` as `python`"),
         ("[environments.a]\nwait = 3", "wait"),
     ];
     for (text, word) in mistakes {

@@ -321,7 +321,10 @@ mod the_snapshot {
     #[test]
     fn that_the_author_ships_answers_in_the_very_first_session() {
         let world = World::new(Installer::Uv);
-        world.plugin.command(["snapshot"]).run().ok().stdout_is("").stderr_has("2 tools");
+        // What takes long is shown as it happens.
+        let said = world.plugin.command(["snapshot"]).run();
+        said.ok().stdout_is("").stderr_has("alpha").stderr_has("environment main: built\n").stderr_has("2 tools");
+        world.plugin.command(["snapshot"]).run().ok().stderr_lacks("built");
         let shipped = world.plugin.root.join("plugdeps-snapshot.json");
         let text = fs::read_to_string(&shipped).unwrap();
         assert!(!text.contains(world.plugin.temp().to_str().unwrap()), "it names this machine: {text}");

@@ -91,8 +91,11 @@ fn nothing_is_written_by_a_dry_run_nor_without_anybody_to_ask() {
     let before = picture(&plugin.root);
     let shown = plugin.init(&["--dry-run"]).run();
     shown.ok().stdout_has("+++ b/hooks/hooks.json").stderr_has("nothing was written");
+    shown.stderr_has("server `plain` would be started by plugdeps from now on").stderr_lacks("next:");
     let unasked = plugin.init(&[]).run();
-    unasked.exits(17).stderr_has("error[not-agreed]").stdout_is(&shown.stdout);
+    unasked.exits(17).stderr_has("error[not-agreed]").stdout_is(&shown.stdout).stderr_has("would be started");
+    let new = Plugin::new("new");
+    new.init(&["--dry-run"]).run().ok().stderr_has("a first server, `server.py`, would be written");
     assert_eq!(picture(&plugin.root), before);
     assert!(!plugin.home.join(".local").exists(), "something was kept of what was not written");
 }
@@ -150,6 +153,62 @@ fn undo_names_what_was_changed_since_and_leaves_everything() {
     fs::copy(kept, plugin.root.join(".mcp.json")).unwrap();
     fs::remove_file(kept).unwrap();
     plugin.init(&["--undo", "--yes"]).run().exits(2).stderr_has("what `.mcp.json` was is no longer at");
+}
+
+#[test]
+fn undo_names_the_files_of_other_commands_that_it_leaves_and_the_command_that_wrote_each() {
+    let plugin = plain();
+    plugin.init(&["--yes"]).run().ok();
+    let line = "# written by `plugdeps lock` from requirements.txt, sha256:0a\n";
+    plugin.write("requirements.lock", line);
+    plugin.write("search/server.py.lock", line);
+    plugin.write("uv.lock", "version = 1\n");
+    plugin.write("plugdeps-snapshot.json", "{}");
+    plugin.write("plugdeps-bundle/main.lock", "");
+    let named = [
+        ("requirements.lock", "lock"),
+        ("search/server.py.lock", "lock"),
+        ("plugdeps-snapshot.json", "snapshot"),
+        ("plugdeps-bundle", "bundle"),
+    ];
+    for (flags, exit) in [(["--undo", "--dry-run"], 0), (["--undo", "--yes"], 0)] {
+        let undone = plugin.init(&flags).run();
+        undone.exits(exit).stderr_lacks("`uv.lock`");
+        for (name, command) in named {
+            undone.stderr_has(&format!("`{name}` stays: `plugdeps {command}` wrote it, not `init`"));
+        }
+    }
+    assert!(named.iter().all(|(name, _)| plugin.root.join(name).exists()) && plugin.text(".mcp.json") == PLAIN);
+}
+
+/// What `init` says is to be done next, in the order of its lines.
+fn next(said: &Output) -> Vec<&str> {
+    let steps = said.stderr.lines().filter_map(|line| line.strip_prefix("plugdeps: next: "));
+    steps.filter_map(|step| step.strip_prefix('`')?.split('`').next()).collect()
+}
+
+#[test]
+fn what_comes_next_is_said_of_a_new_plugin_of_a_migrated_one_and_of_one_for_node() {
+    let node = PLAIN.replace("python3", "node").replace("server.py", "server.js");
+    let package = "{ \"dependencies\": { \"zod\": \"3.25.76\" } }";
+    let last = ["plugdeps snapshot", "plugdeps lint --strict", "claude --plugin-dir ."];
+    for (plugin, locks) in [
+        (Plugin::new("new"), &["plugdeps lock"][..]),
+        (plain(), &["plugdeps lock"]),
+        (plain().file("uv.lock", "version = 1\n").file("pyproject.toml", "[project]\nname = \"p\"\n"), &[]),
+        (
+            Plugin::new("node").file(".mcp.json", &node).file("server.js", "").file("package.json", package),
+            &["npm install --package-lock-only"],
+        ),
+    ] {
+        let said = plugin.init(&["--yes"]).run();
+        let enter = format!("cd {}", plugin.root.display());
+        let wanted = [&[enter.as_str()][..], locks, &last].concat();
+        assert_eq!(next(said.ok()), wanted, "{said}");
+        plugin.init(&["--undo", "--yes"]).run().ok();
+        let inside = plugin.init(&["--yes"]).cwd(&plugin.root).run();
+        assert_eq!(next(inside.ok()), wanted[1..], "{inside}");
+    }
 }
 
 #[test]

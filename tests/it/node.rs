@@ -153,6 +153,34 @@ fn older_and_newer_nodes_resolve_alike() {
 }
 
 #[test]
+fn what_the_environment_lacks_is_looked_for_from_the_file_that_asks_and_missed_by_its_name() {
+    for version in [OLD_NODE, "24"] {
+        let Some(plugin) = small() else { return };
+        plugin.link_as("node", &node::of(version));
+        plugin.write("node_modules/beside/package.json", "{ \"name\": \"beside\", \"main\": \"index.js\" }");
+        plugin.write("node_modules/beside/index.js", "exports.place = 'beside'");
+        let files = [
+            ("found.mjs", "import { place } from 'beside'; console.log(place)"),
+            ("found.cjs", "console.log(require('beside').place)"),
+            ("missed.mjs", "import 'missed'"),
+            ("missed.cjs", "require('missed')"),
+            ("later.cjs", "import('missed')"),
+        ];
+        for (file, text) in files {
+            plugin.write(file, text);
+            let path = plugin.root.join(file).display().to_string();
+            let said = plugin.run(["node", &path]);
+            if file.starts_with("found") {
+                said.ok().stdout_is("beside\n");
+            } else {
+                said.exits(1).stderr_has("'missed'").stderr_has(&path);
+                assert!(!said.stderr.contains("/env/index.js"), "Node {version} names our file: {said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_command_of_the_package_itself_runs_from_the_plugin_with_the_packages_of_pnpm() {
     let Some(plugin) = plugin("node-pnpm") else { return };
     plugin.command(["sync"]).run().ok();

@@ -337,13 +337,20 @@ fn a_login_never_gets_into_a_lock() {
 }
 
 #[test]
-fn without_uv_it_is_fetched_to_lock() {
-    let plugin =
-        Plugin::new("demo").online().file("requirements.txt", "six==1.16.0\n").env("PYTHONDONTWRITEBYTECODE", "1");
-    plugin.write("plugdeps.toml", "installer = 'pip'\n");
-    lock(&plugin).ok();
+fn without_uv_it_is_fetched_to_lock_once_for_all_plugins_of_an_author() {
+    let plugin = Plugin::new("demo").online().file("requirements.txt", "six==1.16.0\n");
+    let mut plugin = plugin.env("PYTHONDONTWRITEBYTECODE", "1").file("plugdeps.toml", "installer = 'pip'\n");
+    plugin.data = plugin.home.join(".local/share/plugdeps/demo");
+    lock(&plugin).ok().stderr_has("pip fetches uv, which is kept in `");
     assert_eq!(versions(&text(&plugin, "requirements.lock")), ["six==1.16.0"]);
     assert!(plugin.generations_of("main").is_empty(), "what was made for it is gone");
+    lock(&plugin).ok().stderr_lacks("pip fetches uv");
+    // Nor is it fetched for another plugin of the same author.
+    let other = plugin.temp().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("requirements.txt"), "six==1.16.0\n").unwrap();
+    let lock_other = plugin.bare_command(env!("CARGO_BIN_EXE_plugdeps")).arg("--root").arg(&other).arg("lock").run();
+    lock_other.ok().stderr_lacks("pip fetches uv").stderr_has("`requirements.lock` is written");
     plugin.sync().ok();
     assert_eq!(plugin.installed(), ["six==1.16.0"]);
 }
