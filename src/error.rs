@@ -172,7 +172,7 @@ impl Error {
         for cause in self.causes.iter().take(SENTENCE_CAUSES) {
             text.push_str(": ");
             text.push_str(cause.lines().next().unwrap_or_default());
-            if let Some(line) = telling_line(cause.lines().skip(1)) {
+            if let Some(line) = telling_line(&mut cause.lines().skip(1)) {
                 text.push(' ');
                 text.push_str(line.trim());
             }
@@ -191,9 +191,26 @@ impl Error {
 /// How many causes a sentence has room for.
 const SENTENCE_CAUSES: usize = 3;
 
-/// Of what a program said, the last line that calls itself an error or its cause, or else the last.
-pub fn telling_line<'a>(said: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
-    said.clone().filter(|line| names_error(line)).last().or_else(|| said.last())
+/// Of what a program said, npm's reason, the last line that calls itself an error or its cause, or else the last.
+pub fn telling_line<'a>(said: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut told = None;
+    for line in said {
+        if is_reason_of_npm(line) {
+            return Some(line);
+        }
+        let is_more = names_error(line) || !told.is_some_and(names_error);
+        told = if is_more { Some(line) } else { told };
+    }
+    told
+}
+
+/// npm's reason stands behind codes, of one word, and a place; what follows is advice, and why it wrote no log.
+fn is_reason_of_npm(line: &str) -> bool {
+    let mut words = line.split(' ');
+    words.next() == Some("npm")
+        && matches!(words.next(), Some("error" | "ERR!"))
+        && words.next() != Some("path")
+        && words.nth(1).is_some()
 }
 
 /// Whether a line calls itself an error, or its first word is the name of one: in Python and JavaScript that ends so.
@@ -224,6 +241,23 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_npm_said_its_reason_is_told() {
+        let lines = "npm warn deprecated alpha@1.0.0: use beta\nnpm error code ENOTFOUND\nnpm error syscall getaddrinfo\n\
+                     npm error errno ENOTFOUND\nnpm error path /a b/c d\n\
+                     npm error network request to https://h/a failed, reason: getaddrinfo ENOTFOUND h\n\
+                     npm error network In most cases you are behind a proxy or have bad network settings.\n\
+                     npm error Log files were not written due to the config logs-max=0";
+        let reason = "network request to https://h/a failed, reason: getaddrinfo ENOTFOUND h";
+        for (lines, start) in [(lines.to_owned(), "npm error "), (lines.replace("npm error", "npm ERR!"), "npm ERR! ")]
+        {
+            assert_eq!(telling_line(&mut lines.lines()), Some(format!("{start}{reason}").as_str()));
+        }
+        assert_eq!(telling_line(&mut "a\nValueError: b\nc\nTypeError: d\ne".lines()), Some("TypeError: d"));
+        assert_eq!(telling_line(&mut "a\nb".lines()), Some("b"));
+        assert_eq!(telling_line(&mut "".lines()), None);
+    }
 
     #[test]
     fn an_error_tells_no_credentials_whatever_it_was_told() {

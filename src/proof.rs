@@ -83,7 +83,7 @@ impl Failed {
 
     /// What tells most of what it said, or else how it ended.
     pub fn sentence(&self) -> &str {
-        telling_line(self.said.iter().map(String::as_str)).unwrap_or(&self.end)
+        telling_line(&mut self.said.iter().map(String::as_str)).unwrap_or(&self.end)
     }
 
     /// The same for whoever waits for the server; whether it did start with other packages.
@@ -151,8 +151,9 @@ impl Key {
         if snapshot.list(List::Tools).is_none() {
             return fs::replace_state(&self.path(generation, PROVEN), snapshot, false);
         }
-        fs::remove_file(&self.path(generation, PROVEN))?;
-        fs::replace_state(&self.path(generation, KNOWN), snapshot, false)
+        // What is known comes first: whoever dies in between must not take the proof away, for which a sweep keeps it.
+        fs::replace_state(&self.path(generation, KNOWN), snapshot, false)?;
+        fs::remove_file(&self.path(generation, PROVEN))
     }
 
     /// How it ended there, if it did not start.

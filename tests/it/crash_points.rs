@@ -142,6 +142,9 @@ impl Scene {
         if let Some(leased) = &self.leased {
             assert!(is_whole(leased), "{case}\na generation was removed under whoever lives in it");
         }
+        let is_kept = |name: &PathBuf| !plugin.state().join(name).is_dir() || proofs(&plugin.data).contains(name);
+        let lost = proofs(&self.saved).into_iter().find(|name| !is_kept(name));
+        assert_eq!(lost, None, "{case}\nthat a server starts in it is forgotten");
         let left_alone = end.told.starts_with("no answer");
         assert!(
             end.killed || end.success || (end.told.contains("error[") && !left_alone),
@@ -163,6 +166,14 @@ impl Scene {
         assert_eq!(there, used, "{case}\nother generations are left than those that are used");
         assert_eq!(plugin.unfinished(), Vec::<PathBuf>::new(), "{case}");
     }
+}
+
+/// The generations of which is written down that a server starts in them.
+fn proofs(data: &Path) -> BTreeSet<PathBuf> {
+    let files = walkdir::WalkDir::new(data.join("plugdeps/main/servers")).into_iter().flatten();
+    let is_proof = |name: &str| name.ends_with(".json") && !name.ends_with(".failed.json");
+    let proofs = files.filter(|file| is_proof(&file.file_name().to_string_lossy()));
+    proofs.filter_map(|file| Some(file.path().parent()?.file_name()?.into())).collect()
 }
 
 impl Act {
@@ -349,6 +360,16 @@ mod of_a_session_that_is_ready {
     fn in_a_server_that_has_not_proved_itself() {
         let world = World::new(Installer::Uv);
         world.built();
+        Scene::new(world, "run", Act::Server, "alpha 1.0").play();
+    }
+
+    #[test]
+    fn in_a_server_whose_tools_nobody_has_asked_for() {
+        let world = World::new(Installer::Uv);
+        world.built();
+        world.plugin.server("plain").initialize();
+        wait_until("it has proved to start", LONG, || !proofs(&world.plugin.data).is_empty());
+        world.plugin.rests();
         Scene::new(world, "run", Act::Server, "alpha 1.0").play();
     }
 

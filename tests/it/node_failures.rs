@@ -160,6 +160,12 @@ fn a_lock_that_does_not_lock_what_the_manifest_asks_for_is_told() {
 #[test]
 fn a_registry_whose_name_is_unknown_is_told() {
     address_fails("dns", &EVERY, "https://no-such.invalid/", |plugin| plugin);
+    // Whoever only reads one sentence reads which host that is, and not why npm wrote no log.
+    let registry = Registry::of(&[NpmPackage::new("alpha", "1.0.0")]);
+    let plugin = locked(Manager::Npm, &registry).registry_url("https://no-such.invalid/");
+    let plugin = relocked(plugin, Manager::Npm, |lock| lock.replace(&registry.url(), "https://no-such.invalid/"));
+    let said = plugin.command(["session-start"]).run();
+    said.ok().stdout_has("getaddrinfo").stdout_has("no-such.invalid").stdout_lacks("Log files");
 }
 
 #[test]
