@@ -212,7 +212,7 @@ mod a_builder_may_be_killed_at_any_moment {
 
     #[test]
     fn of_pip() {
-        in_python(Installer::Pip, 15);
+        in_python(Installer::Pip, 6);
     }
 
     #[test]
@@ -221,7 +221,7 @@ mod a_builder_may_be_killed_at_any_moment {
         // What an npm that outlived its builder might take for its environment.
         let others = || [node::of_the_machine(), world.plugin.root.clone()].map(|path| Tree::of(&path));
         let before = others();
-        the_next_start_serves(&world, "npm", 5);
+        the_next_start_serves(&world, "npm", 3);
         world.wants(1);
         before.iter().zip(&others()).for_each(|(before, after)| assert_same(before, after));
     }

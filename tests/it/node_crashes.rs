@@ -32,8 +32,8 @@ impl Scene {
     /// Plays `sync` for every step of it.
     fn play(&self) {
         let root = Tree::of(&self.plugin.root);
-        // npm is slow: without the variable every sixth step, another one each time.
-        let stride = if all() { 1 } else { 6 };
+        // npm is slow: without the variable every ninth step, another one each time.
+        let stride = if all() { 1 } else { 9 };
         let first = 1 + Random::seeded().below(stride) as usize;
         let (mut steps, mut played) = (0, 0);
         for number in (first..).step_by(stride as usize) {
