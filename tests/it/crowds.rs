@@ -207,7 +207,7 @@ mod a_builder_may_be_killed_at_any_moment {
 
     #[test]
     fn of_uv() {
-        in_python(Installer::Uv, 20);
+        in_python(Installer::Uv, 10);
     }
 
     #[test]

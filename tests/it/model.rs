@@ -12,7 +12,8 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(120);
-/// Sequences that are tried unless `PROPTEST_CASES` says otherwise: a minute of them with uv, and few with npm, which is slow.
+/// Sequences that are tried unless `PROPTEST_CASES` says otherwise: a minute of them with uv, and few with npm,
+/// which is slow.
 const UV_CASES: u32 = 8;
 const NPM_CASES: u32 = 1;
 
