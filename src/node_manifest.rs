@@ -11,7 +11,7 @@ use crate::requirements::Source;
 use std::path::Path;
 
 /// Locks that stand beside a `package.json`, the preferred first, and whose they are.
-const LOCKS: [(&str, Format, &str); 6] = [
+pub const LOCKS: [(&str, Format, &str); 6] = [
     ("npm-shrinkwrap.json", Format::NpmLock, "npm"),
     ("package-lock.json", Format::NpmLock, "npm"),
     ("pnpm-lock.yaml", Format::PnpmLock, "pnpm"),

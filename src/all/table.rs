@@ -95,7 +95,7 @@ fn of_leftover(leftover: &LeftoverReport) -> Row {
     Row {
         plugin: name.into_owned(),
         environment: String::new(),
-        state: Shown::Other(if leftover.kind == "by-hand" { "by hand" } else { leftover.kind }),
+        state: Shown::Other(leftover.kind),
         size: in_bytes(leftover.bytes),
         what: leftover.note.clone(),
     }

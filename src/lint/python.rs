@@ -6,6 +6,7 @@ use super::imports;
 use super::subject::Subject;
 use crate::environments::Environment;
 use crate::manifest::{Format, Manifest};
+use crate::node_manifest::LOCKS;
 use crate::package_name::Package;
 use crate::project::join;
 use crate::pyproject::Pyproject;
@@ -16,8 +17,6 @@ use std::path::Path;
 
 /// How many requirements one finding names.
 const MOST: usize = 5;
-/// Locks that may stand above a package of a workspace.
-const LOCKS: [&str; 4] = ["package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock"];
 const NPM_LOCK: &str = "ship a lock: `npm install --package-lock-only` writes one";
 
 fn manifests(subject: &Subject) -> Vec<(&Environment, &Manifest)> {
@@ -62,7 +61,7 @@ fn is_for_server(subject: &Subject, environment: &Environment) -> bool {
     let is_python = |entry: &Entry| Runtime::of_command(&subject.real_words(entry)) == Some(Runtime::Python);
     let mut above = Path::new(&environment.directory).ancestors().skip(1);
     let mut is_locked =
-        || above.any(|path| LOCKS.iter().any(|lock| subject.ships(&join(&path.to_string_lossy(), lock))));
+        || above.any(|path| LOCKS.iter().any(|(lock, ..)| subject.ships(&join(&path.to_string_lossy(), lock))));
     subject.is_ours() || entries(subject, environment).any(|entry| !is_python(entry)) && !is_locked()
 }
 
