@@ -49,6 +49,10 @@ fn install(python: &Path) {
         say(&words);
         exit(1);
     }
+    if env::var_os("STUB_IS_ENDED").is_some() {
+        // The status that a task manager leaves, and no word. Whoever is killed from outside wine leaves 0.
+        exit(1);
+    }
     let prefix = python.parent().and_then(Path::parent).unwrap();
     fs::create_dir_all(prefix.join("Lib\\site-packages\\alpha-1.0.dist-info")).unwrap();
     fs::write(prefix.join("Scripts\\alpha-tool.cmd"), "@echo ran %~f0\r\n").unwrap();

@@ -144,7 +144,9 @@ impl Plugin {
     pub fn is_proven(&self) -> bool {
         let Some(current) = self.current() else { return false };
         let servers = self.state().join("servers").join(current.file_name().unwrap());
-        let texts = names(&servers, "").into_iter().filter_map(|path| fs::read_to_string(path).ok());
+        // Not what is being written, which goes with whoever is killed before it has its name.
+        let known = names(&servers, "").into_iter().filter(|path| !has_prefix(path, "."));
+        let texts = known.filter_map(|path| fs::read_to_string(path).ok());
         texts.into_iter().any(|text| text.contains("inputSchema"))
     }
 
