@@ -15,6 +15,8 @@ mod node;
 #[allow(dead_code)]
 #[path = "../tests/it/support/tools.rs"]
 mod tools;
+#[path = "ready/ways.rs"]
+mod ways;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -53,6 +55,7 @@ fn main() -> Answer<()> {
     };
     section("ready", &|| ready(&bench, &rounds))?;
     section("ready beside what it replaces", &|| rivals(&bench, &rounds))?;
+    section("a later start beside other ways", &|| ways::rows(&bench, &rounds))?;
     section("ready as manifests and environments grow", &|| growth(&bench, &rounds))?;
     section("weight of ready", &|| weight(&bench))?;
     section("the go-between", &|| go_between::rows(&bench, &rounds))?;
@@ -445,7 +448,8 @@ impl Bench {
     fn prepare() -> Answer<Self> {
         let work = tempfile::tempdir()?;
         let at = |name: &str| work.path().join(name);
-        let wheels = gather_wheels(&tools::mcp_wheels(), at("wheels"))?;
+        let nothing = compile_nothing(work.path())?;
+        let wheels = gather_wheels(&tools::mcp_wheels(), &nothing, at("wheels"))?;
         // Not a shim in front of the interpreter: that would be measured with every start of it.
         let programs = [tools::uv(), tools::python()];
         let mut directories: Vec<&Path> = programs.iter().filter_map(|program| program.parent()).collect();
@@ -463,7 +467,6 @@ impl Bench {
             ("PIP_DISABLE_PIP_VERSION_CHECK", "1".into()),
         ];
         fs::create_dir(at("home"))?;
-        let nothing = compile_nothing(work.path())?;
         let empty = compile_rust(work.path(), "empty", "fn main() {}\n")?;
         let peak = compile_rust(work.path(), "peak", PEAK)?;
         let plugdeps = install_plugdeps(work.path())?;
@@ -618,8 +621,8 @@ impl Plugin {
 }
 
 /// One directory with all wheels: uv and pip part a list of several in different ways.
-fn gather_wheels(mcp: &Path, all: PathBuf) -> Answer<PathBuf> {
-    output(with(Command::new(tools::python()), [os("-c"), os(TINY_WHEEL), os(&all)]))?;
+fn gather_wheels(mcp: &Path, nothing: &Path, all: PathBuf) -> Answer<PathBuf> {
+    output(with(Command::new(tools::python()), [os("-c"), os(TINY_WHEEL), os(&all), os(nothing)]))?;
     for wheel in fs::read_dir(mcp)? {
         let wheel = wheel?;
         fs::copy(wheel.path(), all.join(wheel.file_name()))?;
@@ -821,18 +824,19 @@ pub unsafe extern "C" fn main(_: c_int, args: *const *const c_char) -> c_int {
 }
 "#;
 
-/// Writes the wheel of a package with nothing in it into a directory.
+/// Writes the wheel of a package into a directory, with nothing in it but a program.
 const TINY_WHEEL: &str = r#"
 import os, sys, zipfile
 os.makedirs(sys.argv[1])
 info = "tiny-1.0.dist-info/"
 files = {
-    "tiny.py": "",
-    info + "METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
-    info + "WHEEL": "Wheel-Version: 1.0\nGenerator: bench\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "tiny.py": b"",
+    "tiny-1.0.data/scripts/nothing": open(sys.argv[2], "rb").read(),
+    info + "METADATA": b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
+    info + "WHEEL": b"Wheel-Version: 1.0\nGenerator: bench\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
 }
-files[info + "RECORD"] = "".join(name + ",,\n" for name in [*files, info + "RECORD"])
+files[info + "RECORD"] = "".join(name + ",,\n" for name in [*files, info + "RECORD"]).encode()
 with zipfile.ZipFile(os.path.join(sys.argv[1], "tiny-1.0-py3-none-any.whl"), "w") as wheel:
-    for name, text in files.items():
-        wheel.writestr(name, text)
+    for name, content in files.items():
+        wheel.writestr(name, content)
 "#;

@@ -20,19 +20,25 @@ const NETWORK: [&str; 4] = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "HTTPS_PROXY
 
 /// The section.
 pub fn rows(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
-    let world = World { bench, node: super::tools::on_path("node").ok_or("there is no `node` on PATH")? };
+    let world = World::new(bench)?;
     let mut rows = ready(&world, rounds)?;
     rows.extend(start(&world, rounds)?);
     rows.extend(beside_npx(&world, rounds)?);
     Ok(rows)
 }
 
-struct World<'a> {
+/// With the Node that is on PATH.
+pub struct World<'a> {
     bench: &'a Bench,
     node: PathBuf,
 }
 
-impl World<'_> {
+impl<'a> World<'a> {
+    /// An error where there is none.
+    pub fn new(bench: &'a Bench) -> Answer<Self> {
+        Ok(Self { bench, node: super::tools::on_path("node").ok_or("there is no `node` on PATH")? })
+    }
+
     /// With the Node and the npm of this machine, which others may have to themselves for the other sections.
     fn settings(&self) -> Answer<Vec<(OsString, OsString)>> {
         let directories =
@@ -60,7 +66,8 @@ impl World<'_> {
         Ok(plugin)
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Answer<Command> {
+    /// A program of that Node.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Answer<Command> {
         let mut command = self.bench.command(program);
         command.envs(self.settings()?);
         Ok(command)

@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const README: &str = include_str!("../../README.md");
+const MEASURED: &str = include_str!("../../docs/performance.md");
 /// The head of the column of each way.
 const WAYS: [(Way, &str); 5] = [
     (Way::ShellLine, "`pip install` in a hook"),
@@ -220,6 +221,11 @@ const ROWS: &[Row] = &[
     ("the user is told why packages could not be installed", tells_why),
 ];
 
+/// The row that says how many times as long a start takes, when all is there; measured by the benchmark.
+const START: &str = "a later start, beside plugdeps";
+/// The benchmark's section with a row for each way.
+const STARTS: &str = "a later start beside other ways";
+
 fn serves_the_first_session(way: Way) -> bool {
     let scene = Scene::new(way);
     scene.source().hold("alpha", HELD);
@@ -292,10 +298,23 @@ fn table() -> BTreeMap<&'static str, BTreeMap<&'static str, &'static str>> {
 fn every_row_and_way_of_the_table_is_tried() {
     let table = table();
     assert_eq!(table.keys().copied().collect::<Vec<_>>(), {
-        let mut rows: Vec<_> = ROWS.iter().map(|(row, _)| *row).collect();
+        let mut rows: Vec<_> = ROWS.iter().map(|(row, _)| *row).chain([START]).collect();
         rows.sort_unstable();
         rows
     });
+}
+
+#[test]
+fn what_it_says_of_a_start_is_what_was_measured() {
+    let rows = MEASURED.lines().map(str::trim).skip_while(|line| *line != STARTS).take_while(|line| !line.is_empty());
+    let rows: Vec<_> = rows.collect();
+    for (way, head) in WAYS {
+        let row = rows.iter().find_map(|row| row.strip_prefix(head)).unwrap_or_else(|| panic!("no row of {way:?}"));
+        let (_, ratio) = row.split_once("µs ").or_else(|| row.split_once("ms ")).expect("no time");
+        let ratio: f64 = ratio.split_whitespace().next().unwrap().parse().unwrap();
+        let digits = usize::from(ratio < 10.0 && ratio != 1.0);
+        assert_eq!(table()[START][head], format!("{ratio:.digits$} ×"), "of {head}");
+    }
 }
 
 fn holds(way: Way) {

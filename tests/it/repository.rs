@@ -119,6 +119,23 @@ fn tracked() -> Vec<(String, String)> {
 }
 
 #[test]
+fn every_test_that_is_to_run_on_windows_as_well_is_there() {
+    let files = tracked();
+    let tests: Vec<_> =
+        files.iter().filter(|(name, _)| name.starts_with("tests/it/") && name.ends_with(".rs")).collect();
+    let lists = files.iter().filter(|(name, _)| name.starts_with("tests/it/windows") && name.ends_with(".txt"));
+    let listed: Vec<_> = lists.flat_map(|(_, text)| text.lines()).collect();
+    assert!(listed.len() > 100, "the lists were not found");
+    for test in listed {
+        let (module, function) = (test.split("::").next().unwrap(), test.rsplit("::").next().unwrap());
+        let is_its =
+            |name: &str| name == format!("tests/it/{module}.rs") || name.starts_with(&format!("tests/it/{module}/"));
+        let is_there = tests.iter().any(|(name, text)| is_its(name) && text.contains(&format!("fn {function}(")));
+        assert!(is_there, "there is no test `{test}`");
+    }
+}
+
+#[test]
 fn no_file_names_the_host_of_a_package_registry() {
     // Written in pieces, since this file is tracked too.
     let hosts = [("pypi", ".org"), ("pythonhosted", ".org"), ("npmjs", ".org"), ("npmjs", ".com"), ("yarnpkg", ".com")];
