@@ -245,9 +245,10 @@ mod tests {
 
     #[test]
     fn what_is_not_known_of_the_list_is_passed_over() {
+        let here = std::env::temp_dir();
         let list = json!({ "version": 2, "more": [], "plugins": {
-            "a@m": [{ "scope": "project", "projectPath": "/p", "installPath": "/c", "version": "1", "more": 1 }, 7],
-            "b@m": { "installPath": "/d" }, "c@m": "what", "d@m": [{ "installPath": "relative" }],
+            "a@m": [{ "scope": "project", "projectPath": here, "installPath": here, "version": "1", "more": 1 }, 7],
+            "b@m": { "installPath": here }, "c@m": "what", "d@m": [{ "installPath": "relative" }],
         }});
         let told = installed(&list).unwrap();
         let told: Vec<_> = told.iter().map(|one| (one.id.as_str(), one.records.len())).collect();
