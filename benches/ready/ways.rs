@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The server that the packages for uvx and npx bring; `NAME` in both.
 const SERVER: &str = "nothing";
 
-/// The section. plugdeps and the line in a hook start twice, once for the hook.
+/// The section. plugdeps and the line in a hook start twice, once for the hook, and that by a shell, as the host does.
 pub fn rows(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     let plugin = bench.plugin("way", &[("requirements.txt", "tiny==1.0\n")])?;
     let project = bench.project("way of uv")?;
@@ -29,8 +29,9 @@ pub fn rows(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     output(npx()?)?;
     let uvx = || with(bench.command(super::tools::uv().with_file_name("uvx")), ["--from", "tiny==1.0", SERVER]);
     output(uvx())?;
+    let ready = plugin.by(&["sh", "-c", "\"$0\" \"$@\""]);
     let probes = vec![
-        Probe::steps("plugdeps", [plugin.command("session-start"), through]),
+        Probe::steps("plugdeps", [ready, through]),
         Probe::new("the server by itself", server()),
         Probe::steps("`pip install` in a hook, its `diff`", [hook, server()]),
         Probe::new("`uv run`", with(bench.command("uv"), uv_run)),
