@@ -110,15 +110,12 @@ fn ready(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
 fn rivals(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     let plugin = bench.plugin("rivals", &[("requirements.txt", "tiny==1.0\n")])?;
     let project = bench.project("rival of uv")?;
-    let (manifest, copy) = (plugin.root.join("requirements.txt"), bench.work().join("copy of requirements.txt"));
-    fs::copy(&manifest, &copy)?;
-    let diff = format!("diff -q '{}' '{}' || exit 1", manifest.display(), copy.display());
     let uv_run = [os("run"), os("--frozen"), os("--project"), os(&project.0), os("python"), os("-c"), os("pass")];
     let probes = vec![
         Probe::new("do-nothing process", bench.command(&bench.nothing)),
         Probe::new("plugdeps session-start", plugin.command("session-start")),
         Probe::new("sh -c true", with(bench.command("sh"), ["-c", "true"])),
-        Probe::new("the `diff -q` line", with(bench.command("sh"), ["-c", &diff])),
+        Probe::new("the `diff -q` line", bench.diff_line(&plugin)?),
         Probe::new("uv --version", with(bench.command("uv"), ["--version"])),
         Probe::new("uv sync --frozen", project.sync(bench)),
         Probe::new("bare python -c pass", with(bench.command(project.python()), ["-c", "pass"])),
@@ -539,6 +536,14 @@ impl Bench {
         output(with(self.command("uv"), [os("lock"), os("--project"), os(&project.0)]))?;
         output(project.sync(self))?;
         Ok(project)
+    }
+
+    /// The line that authors put into a hook, where the manifest is as it was.
+    fn diff_line(&self, plugin: &Plugin) -> Answer<Command> {
+        let (manifest, copy) = (plugin.root.join("requirements.txt"), plugin.data.join("requirements.txt"));
+        fs::copy(&manifest, &copy)?;
+        let line = format!("diff -q '{}' '{}' || exit 1", manifest.display(), copy.display());
+        Ok(with(self.command("sh"), ["-c", &line]))
     }
 
     fn bare_uv(&self, venv: &Path, root: &Path) -> [Command; 2] {

@@ -4,19 +4,15 @@
 use super::{Answer, Bench, Probe, Rounds, Row, measure, node::World, os, output, with};
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The server that the packages for uvx and npx bring; `NAME` in both.
+/// The name of the server in the packages for uvx and npx.
 const SERVER: &str = "nothing";
 
 /// The section. plugdeps and the line in a hook start twice, once for the hook, and that by a shell, as the host does.
 pub fn rows(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     let plugin = bench.plugin("way", &[("requirements.txt", "tiny==1.0\n")])?;
     let project = bench.project("way of uv")?;
-    let (manifest, copy) = (plugin.root.join("requirements.txt"), bench.work().join("copy of a way"));
-    fs::copy(&manifest, &copy)?;
-    let line = format!("diff -q '{}' '{}' >/dev/null 2>&1 || exit 1", manifest.display(), copy.display());
-    let hook = with(bench.command("sh"), ["-c", &line]);
     let server = || bench.command(&bench.nothing);
     let through = with(plugin.command("run"), [os("--"), os(&bench.nothing)]);
     let uv_run = [os("run"), os("--project"), os(&project.0), os(&bench.nothing)];
@@ -33,7 +29,7 @@ pub fn rows(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     let probes = vec![
         Probe::steps("plugdeps", [ready, through]),
         Probe::new("the server by itself", server()),
-        Probe::steps("`pip install` in a hook, its `diff`", [hook, server()]),
+        Probe::steps("`pip install` in a hook, its `diff`", [bench.diff_line(&plugin)?, server()]),
         Probe::new("`uv run`", with(bench.command("uv"), uv_run)),
         Probe::new("`uvx`", uvx()),
         Probe::new("`npx -y`, offline", npx()?),
@@ -48,7 +44,6 @@ fn archive(bench: &Bench) -> Answer<PathBuf> {
     fs::copy(&bench.nothing, package.join(SERVER))?;
     let manifest = format!(r#"{{"name": "nothing-at-all", "version": "1.0.0", "bin": {{"{SERVER}": "{SERVER}"}}}}"#);
     fs::write(package.join("package.json"), manifest)?;
-    let directory: &Path = bench.work();
-    output(with(bench.command("tar"), [os("-C"), os(directory), os("-czf"), os(&archive), os("package")]))?;
+    output(with(bench.command("tar"), [os("-C"), os(bench.work()), os("-czf"), os(&archive), os("package")]))?;
     Ok(archive)
 }
