@@ -85,7 +85,7 @@ fn wire(wish: &Wish, root: &Path) -> Result<()> {
     if agreed(wish, &draft, "write this?")? {
         record::keep(&draft, &record::place(root)?)?;
         draft.apply()?;
-        output::note("written; `--undo` brings back what was there");
+        output::note("written; `plugdeps init --undo` brings back what was there");
         if programs::is_for_one_kind(&root.join(&directory)) {
             let what = format!("`{directory}/plugdeps` is for one kind of machine alone");
             output::note(&format!("{what}: `sh install.sh --all` in a checkout of plugdeps makes it for all"));
@@ -122,8 +122,13 @@ fn undo(wish: &Wish, root: &Path) -> Result<()> {
     left::by_others(&draft).iter().for_each(|line| output::note(line));
     if agreed(wish, &draft, "undo this?")? {
         draft.apply()?;
-        record::forget(root, &place)?;
-        output::note("everything is as it was before");
+        output::note(match record::forget(root, &place)? {
+            true => {
+                "what `init` changed after your own last change is as it was; \
+                 `plugdeps init --undo` again undoes what it changed before that"
+            }
+            false => "what `init` changed is as it was before",
+        });
     }
     Ok(())
 }

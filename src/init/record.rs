@@ -3,6 +3,9 @@
 //! It is kept in the user's own data, under a name of the plugin's directory: in the plugin it would be shipped. It is
 //! whole before anything is changed, and names files by what is in them: whoever is stopped in the middle finds of each
 //! file either what was there or what was to be there.
+//!
+//! What an author changed since is as much an original as what was there at first: a further `init` then begins anew on top
+//! of what is kept, and each `--undo` takes away one such layer.
 
 use super::draft::{After, Draft, content, staged};
 use crate::error::{Error, Kind, Result};
@@ -10,6 +13,7 @@ use crate::fs;
 use crate::json::readable;
 use crate::plugin::{own_name, user_data};
 use serde::Serialize;
+use std::mem::take;
 use std::path::{Path, PathBuf};
 
 /// Number of the form of `record.json`.
@@ -25,6 +29,15 @@ pub struct Record {
     files: Vec<File>,
     /// Directories that were not there, the outer ones first; the plugin's own is the empty path.
     directories: Vec<String>,
+    /// What it had changed before its author changed that, the oldest first.
+    earlier: Vec<Layer>,
+}
+
+/// What was changed until the author changed some of it.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Layer {
+    files: Vec<File>,
+    directories: Vec<String>,
 }
 
 /// A file that it changed.
@@ -37,8 +50,23 @@ struct File {
     after: Option<String>,
 }
 
-readable!(Record { schema, root, files, directories });
+readable!(Record { schema, root, files, directories } or { earlier });
+readable!(Layer { files, directories });
 readable!(File { path, before, after });
+
+impl Record {
+    /// Puts what is known beneath what comes now.
+    fn begin_layer(&mut self) {
+        let (files, directories) = (take(&mut self.files), take(&mut self.directories));
+        self.earlier.push(Layer { files, directories });
+    }
+
+    /// The names of all copies that it needs.
+    fn copies(&self) -> impl Iterator<Item = &String> {
+        let layers = self.earlier.iter().flat_map(|layer| &layer.files);
+        layers.chain(&self.files).filter_map(|file| file.before.as_ref())
+    }
+}
 
 impl File {
     /// Whether it is as it was left, or as it was found.
@@ -60,18 +88,16 @@ pub fn place(root: &Path) -> Result<PathBuf> {
     Ok(base.join("undo").join(own_name(root)))
 }
 
-/// Writes down what is there, before the draft is applied.
+/// Writes down what is there, before the draft is applied. While the plugin is as an earlier run left it, both are undone
+/// together.
 ///
 /// # Errors
-/// It cannot be written.
+/// It cannot be written, or what is known already cannot be read.
 pub fn keep(draft: &Draft, place: &Path) -> Result<()> {
-    let mut record = match earlier(&draft.root, place) {
-        Some(record) => record,
-        None => {
-            discard(place)?;
-            Record::default()
-        }
-    };
+    let mut record = read(place)?.unwrap_or_default();
+    if !record.files.iter().all(|file| file.is_ours(&draft.root)) {
+        record.begin_layer();
+    }
     fs::create_directory(place)?;
     record.schema = SCHEMA;
     record.root = draft.root.display().to_string();
@@ -92,14 +118,16 @@ pub fn keep(draft: &Draft, place: &Path) -> Result<()> {
     fs::replace_state(&place.join(FILE), &record, true)
 }
 
-/// The record of an earlier run, if the plugin is still as that left it: both are then undone together.
-fn earlier(root: &Path, place: &Path) -> Option<Record> {
-    let record = read(place)?;
-    record.files.iter().all(|file| file.is_ours(root)).then_some(record)
-}
-
-fn read(place: &Path) -> Option<Record> {
-    fs::read_state::<Record>(&place.join(FILE)).filter(|record| record.schema == SCHEMA)
+/// What is known of a plugin. What cannot be read is not passed over: there may be no other copy of what it names.
+fn read(place: &Path) -> Result<Option<Record>> {
+    let path = place.join(FILE);
+    let record = fs::read_state::<Record>(&path).filter(|record| record.schema == SCHEMA);
+    if record.is_some() || !fs::is_taken(&path) {
+        return Ok(record);
+    }
+    let error = Error::new(Kind::Io, format!("read `{}`", path.display()));
+    let error = error.because("it is damaged, or written by a newer plugdeps");
+    Err(error.hint("use that one, or move the directory in which it is: what `init` changed so far is then not undone"))
 }
 
 fn will_be(draft: &Draft, path: &str, after: &After) -> Option<String> {
@@ -131,14 +159,15 @@ fn copy_of(path: &Path, place: &Path) -> Result<Option<String>> {
 /// Nothing is known of this plugin, or a file was changed since: it is named, and all stay.
 pub fn undoing(root: &Path, place: &Path) -> Result<Draft> {
     let failed = || Error::new(Kind::Usage, format!("undo what `init` changed in `{}`", root.display()));
-    let Some(record) = read(place) else {
+    let Some(record) = read(place)? else {
         return Err(failed().because("nothing is known of it: it was undone already, or done elsewhere"));
     };
     let foreign = record.files.iter().filter(|file| !file.is_ours(root));
     let causes: Vec<String> = foreign.map(|file| changed_since(file, place)).collect();
     if !causes.is_empty() {
         let error = causes.iter().fold(failed(), |error, cause| error.because(cause));
-        return Err(error.hint("change them back, or take what was there before by hand; nothing was undone"));
+        let hint = "nothing was undone; put yours elsewhere and what was there before in its place, then undo again";
+        return Err(error.hint(hint));
     }
     let kept = record.files.iter().filter_map(|file| Some((&file.path, place.join(file.before.as_ref()?))));
     if let Some((path, copy)) = kept.into_iter().find(|(_, copy)| !fs::is_file(copy)) {
@@ -165,25 +194,30 @@ fn changed_since(file: &File, place: &Path) -> String {
 /// Removes what an earlier run, stopped in the middle, had not put in its place yet.
 ///
 /// # Errors
-/// It cannot be removed.
+/// It cannot be removed, or what is known cannot be read.
 pub fn sweep(root: &Path, place: &Path) -> Result<()> {
-    let files = read(place).map(|record| record.files).unwrap_or_default();
+    let files = read(place)?.map(|record| record.files).unwrap_or_default();
     let left = files.iter().map(|file| staged(&root.join(&file.path)));
     left.filter(|path| fs::is_file(path)).try_for_each(|path| fs::remove_file(&path))
 }
 
-/// Forgets it, once it is undone, and removes the directories that were not there.
+/// Forgets what is undone, and removes the directories that were not there; whether there is more to undo.
 ///
 /// # Errors
 /// It cannot be removed.
-pub fn forget(root: &Path, place: &Path) -> Result<()> {
-    let directories = read(place).map(|record| record.directories).unwrap_or_default();
-    directories.iter().rev().for_each(|path| fs::remove_empty_directory(&root.join(path)));
-    discard(place)
-}
-
-/// What names the copies goes before they do.
-fn discard(place: &Path) -> Result<()> {
-    fs::remove_file(&place.join(FILE))?;
-    fs::remove_tree(place)
+pub fn forget(root: &Path, place: &Path) -> Result<bool> {
+    let Some(mut record) = read(place)? else { return Ok(false) };
+    record.directories.iter().rev().for_each(|path| fs::remove_empty_directory(&root.join(path)));
+    let Some(layer) = record.earlier.pop() else {
+        // What names the copies goes before they do.
+        fs::remove_file(&place.join(FILE))?;
+        fs::remove_tree(place)?;
+        return Ok(false);
+    };
+    (record.files, record.directories) = (layer.files, layer.directories);
+    fs::replace_state(&place.join(FILE), &record, true)?;
+    let is_needed = |name: &String| name == FILE || record.copies().any(|copy| copy == name);
+    let gone = fs::names(place).into_iter().filter(|name| !is_needed(name));
+    gone.map(|name| place.join(name)).try_for_each(|path| fs::remove_file(&path))?;
+    Ok(true)
 }

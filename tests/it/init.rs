@@ -148,9 +148,9 @@ fn undo_names_what_was_changed_since_and_leaves_everything() {
     let refused = plugin.init(&["--undo", "--yes"]).run();
     refused.exits(2).stderr_has("`.mcp.json` was changed since").stderr_lacks("hooks/hooks.json");
     assert_eq!(picture(&plugin.root), changed);
-    let kept = refused.stderr.split("before it was `").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
-    assert_eq!(fs::read_to_string(kept).unwrap(), PLAIN);
-    fs::copy(kept, plugin.root.join(".mcp.json")).unwrap();
+    let kept = kept_copy(&refused);
+    assert_eq!(fs::read_to_string(&kept).unwrap(), PLAIN);
+    fs::copy(&kept, plugin.root.join(".mcp.json")).unwrap();
     fs::remove_file(kept).unwrap();
     plugin.init(&["--undo", "--yes"]).run().exits(2).stderr_has("what `.mcp.json` was is no longer at");
 }
@@ -222,6 +222,76 @@ fn a_plugin_that_is_wired_further_is_undone_to_where_it_began() {
     assert_eq!(plugin.text("bin/plugdeps"), "#!/bin/sh\n# newer\n");
     plugin.init(&["--undo", "--yes"]).run().ok();
     assert_eq!(picture(&plugin.root), before);
+}
+
+/// The copy of what a file was, as a refused undo names it.
+fn kept_copy(refused: &Output) -> PathBuf {
+    PathBuf::from(refused.stderr.split("before it was `").nth(1).and_then(|rest| rest.split('`').next()).unwrap())
+}
+
+/// Gives a plugin that plugdeps starts a second server, which it does not.
+fn add_server(plugin: &Plugin) {
+    let second = PLAIN.replace("\"plain\"", "\"second\"").replace("{\n  \"mcpServers\": {\n", "");
+    let wired = plugin.text(".mcp.json");
+    plugin.write(".mcp.json", &wired.replacen("    }\n  }\n}\n", &format!("    }},\n{second}"), 1));
+}
+
+#[test]
+fn what_its_author_changed_between_two_inits_is_had_back_by_one_undo_and_the_original_by_the_next() {
+    let plugin = plain();
+    let original = picture(&plugin.root);
+    plugin.init(&["--yes"]).run().ok().stderr_has("`plugdeps init --undo` brings back what was there");
+    add_server(&plugin);
+    let before = picture(&plugin.root);
+    let newer = plugin.temp().join("newer");
+    executable(&newer, "#!/bin/sh\n# newer\n");
+    let again = plugin.init(&["--yes", "--binary", newer.to_str().unwrap()]).run();
+    again.ok().stderr_has("server `second` is started by plugdeps from now on");
+    let undone = plugin.init(&["--undo", "--yes"]).run();
+    undone.ok().stderr_has("after your own last change").stderr_lacks("as it was before");
+    assert_eq!(picture(&plugin.root), before);
+    let refused = plugin.init(&["--undo", "--yes"]).run();
+    refused.exits(2).stderr_has("`.mcp.json` was changed since").stderr_has("nothing was undone; put yours elsewhere");
+    assert_eq!(picture(&plugin.root), before);
+    fs::write(plugin.root.join(".mcp.json"), fs::read(kept_copy(&refused)).unwrap()).unwrap();
+    plugin.init(&["--undo", "--yes"]).run().ok().stderr_has("what `init` changed is as it was before");
+    assert_eq!(picture(&plugin.root), original);
+    plugin.init(&["--undo", "--yes"]).run().exits(2).stderr_has("nothing is known of it");
+}
+
+#[test]
+fn an_undo_killed_above_an_earlier_init_is_finished_by_another_and_the_first_original_stays() {
+    let plugin = plain();
+    plugin.init(&["--yes"]).run().ok();
+    add_server(&plugin);
+    let before = picture(&plugin.root);
+    let newer = plugin.temp().join("newer");
+    executable(&newer, "#!/bin/sh\n# newer\n");
+    for step in 1.. {
+        plugin.init(&["--yes", "--binary", newer.to_str().unwrap()]).run().ok();
+        let killed = plugin.init(&["--undo", "--yes"]).env("PLUGDEPS_FAULT", format!("init:{step}:kill")).run();
+        plugin.init(&["--undo", "--yes"]).run();
+        assert!(picture(&plugin.root) == before, "step {step}");
+        let refused = plugin.init(&["--undo", "--yes"]).run();
+        assert_eq!(fs::read_to_string(kept_copy(refused.exits(2))).unwrap(), PLAIN, "step {step}");
+        if killed.status.signal() != Some(Signal::KILL.as_raw()) {
+            return assert!(step > 6, "{step}: this proves little");
+        }
+    }
+}
+
+#[test]
+fn a_record_of_what_was_there_that_cannot_be_read_is_named_and_kept() {
+    let plugin = plain();
+    plugin.init(&["--yes"]).run().ok();
+    let kept = fs::read_dir(plugin.home.join(".local/share/plugdeps/undo")).unwrap().next().unwrap().unwrap().path();
+    fs::write(kept.join("record.json"), "{ \"schema\": 2 }").unwrap();
+    plugin.write(".mcp.json", PLAIN);
+    let before = (picture(&plugin.root), picture(&kept));
+    for flags in [&["--yes"][..], &["--undo", "--yes"]] {
+        plugin.init(flags).run().exits(1).stderr_has("record.json`").stderr_has("written by a newer plugdeps");
+        assert_eq!((picture(&plugin.root), picture(&kept)), before);
+    }
 }
 
 #[test]
