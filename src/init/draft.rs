@@ -19,7 +19,7 @@ pub enum After {
 }
 
 /// The files that will not be as they are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Draft {
     /// The plugin's directory.
     pub root: PathBuf,
@@ -61,6 +61,19 @@ impl Draft {
     /// It cannot be read, or is no JSON: the line is named.
     pub fn json(&self, path: &str) -> Result<Option<Document>> {
         self.read(path)?.map(|bytes| Document::parse(path, &bytes)).transpose()
+    }
+
+    /// The same of a file that holds an object.
+    ///
+    /// # Errors
+    /// As [`Draft::json`], or it holds something else.
+    pub fn object(&self, path: &str) -> Result<Option<Document>> {
+        let document = self.json(path)?;
+        if let Some(root) = document.as_ref().map(|document| &document.root).filter(|root| !root.is_object()) {
+            let error = Error::new(Kind::ManifestInvalid, format!("read `{path}`"));
+            return Err(error.because(format!("line {}: expected an object", root.line)));
+        }
+        Ok(document)
     }
 
     /// Has a file be this text.

@@ -66,6 +66,9 @@ pub fn provide(draft: &mut Draft, plugin: &Plugin, mut wiring: Box<Wiring>, new:
 /// Has the command be what the package calls its program; its newest version, where that was asked. Or why not.
 fn told(draft: &Draft, wiring: &mut Wiring, directory: &str) -> Result<std::result::Result<Option<String>, String>> {
     let Some(package) = fetched(wiring).cloned() else { return Ok(Ok(None)) };
+    if let Some(what) = packages::conflict(draft, directory, wiring.runtime, &package)? {
+        return Ok(Err(what));
+    }
     let Some(known) = npm::look(draft, directory, &package)? else { return Ok(Err(unknown(&package, directory))) };
     if known.has_scripts {
         wiring.notes.push(scripts(&package));
@@ -82,12 +85,22 @@ fn put(
     is_new: bool,
 ) -> Result<Provided> {
     let mut next = Vec::new();
+    // Of a server that is left, no package stays behind.
+    let mut provided = draft.clone();
     for package in &wiring.packages {
-        match packages::add(draft, &directory, wiring.runtime, package, newest)? {
+        if let Some(what) = packages::conflict(&provided, &directory, wiring.runtime, package)? {
+            return Ok(Provided::ByHand(what));
+        }
+        match packages::add(&mut provided, &directory, wiring.runtime, package, newest)? {
             Added::ByHand(what) => return Ok(Provided::ByHand(what)),
             Added::Now(command) => next.push(format!("`{command}` pins `{}`{}", package.name, within(&directory))),
             Added::Already => {}
         }
+    }
+    *draft = provided;
+    if !is_new && wiring.script.is_none() {
+        let manifest = packages::manifest(&directory, wiring.runtime);
+        wiring.notes.push(format!("had an environment of its own, and now shares one with what `{manifest}` asks for"));
     }
     wiring.directory = Some(directory);
     Ok(Provided::Manifest { wiring, next, is_new })

@@ -163,6 +163,60 @@ fn what_was_fetched_by_name_is_put_into_a_manifest() {
     becomes(&[("package.json", "{ \"dependencies\": { \"tsx\": \"4\" } }")], "npx tsx R/s.ts", "-- tsx R/s.ts");
 }
 
+/// Of two servers the first is started by plugdeps, and the second is left for the version that it asks for.
+#[track_caller]
+fn second_is_left(files: &[(&str, &str)], lines: [&str; 2], why: &str) -> Draft {
+    let root = plugin(files);
+    let servers = json!({ "s": server(lines[0]), "t": server(lines[1]) });
+    write(root.path(), &[(".mcp.json", &servers_of(&expand(&servers)))]);
+    let (draft, plan) = planned(root.path());
+    let now: Value = serde_json::from_slice(text(&draft, ".mcp.json").as_bytes()).unwrap();
+    assert_eq!(now["mcpServers"]["s"]["command"], PROGRAM, "{:#?}", plan.said);
+    assert_eq!(now["mcpServers"]["t"], expand(&servers["t"]), "{:#?}", plan.said);
+    let said = plan.said.iter().find(|line| line.contains("server `t` is left to be changed by hand")).unwrap();
+    assert!(said.contains(why) && said.contains("have both ask for the same"), "{said}");
+    draft
+}
+
+#[test]
+fn a_server_that_fetched_another_version_than_its_manifest_asks_for_is_left() {
+    let fetch = ["uvx mcp-server-fetch==2025.1.17", "uvx --with c Mcp_server.fetch@2025.4.7"];
+    let draft = second_is_left(
+        &[PIP],
+        fetch,
+        "`Mcp_server.fetch@2025.4.7`, and `requirements.txt` for `mcp-server-fetch==2025.1.17`",
+    );
+    assert_eq!(text(&draft, "requirements.txt"), "alpha\nmcp-server-fetch==2025.1.17\n");
+    let draft = second_is_left(
+        &[PIP],
+        ["uv run --with mcp==1.2 R/s.py", "uv run --with c --with mcp==1.9 R/t.py"],
+        "`mcp==1.9`",
+    );
+    assert_eq!(text(&draft, "requirements.txt"), "alpha\nmcp==1.2\n");
+    second_is_left(&[], ["uvx --from pkg[e]==1 tool", "pipx run --spec pkg==2 tool"], "`pkg[e]==1`");
+    let pinned = ("requirements.txt", "fetch == 1.0 \\\n    --hash=sha256:0a  # why\nmcp\n");
+    stays(&[pinned], "uvx fetch==2", "`requirements.txt` for `fetch == 1.0`");
+    stays(&[pinned], "uvx mcp==2", "`requirements.txt` for `mcp`");
+    stays(&[pinned], "uvx --from fetch[e]==1.0 tool", "`fetch[e]==1.0`");
+    becomes(&[pinned], "uvx fetch@1.0", "-- fetch");
+    becomes(&[pinned], "uvx fetch", "-- fetch");
+    let package = ("package.json", "{ \"dependencies\": { \"@a/b\": \"1.0.0\" } }");
+    let lock =
+        ("package-lock.json", "{ \"packages\": { \"node_modules/@a/b\": { \"bin\": { \"the-b\": \"x.js\" } } } }");
+    stays(&[package], "npx -y @a/b@2.0.0", "`@a/b@2.0.0`, and `package.json` for `@a/b@1.0.0`");
+    becomes(&[package, lock], "npx -y @a/b@1.0.0", "-- the-b");
+    becomes(&[package, lock], "npx -y @a/b@latest", "-- the-b");
+}
+
+#[test]
+fn a_tool_that_had_an_environment_of_its_own_is_said_to_share_one() {
+    let is_said =
+        |plan: &Plan| plan.said.iter().any(|line| line.contains("now shares one with what `requirements.txt`"));
+    assert!(is_said(&becomes(&[PIP], "uvx tool", "-- tool").1));
+    assert!(!is_said(&becomes(&[], "uvx tool", "-- tool").1));
+    assert!(!is_said(&becomes(&[PIP], "uv run --with mcp R/server.py", "-- python R/server.py").1));
+}
+
 #[test]
 fn a_plugin_that_fetched_itself_runs_from_its_source() {
     becomes(&[("pyproject.toml", PROJECT)], "uvx --from P==1 tool x", "-- tool x");
