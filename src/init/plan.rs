@@ -73,6 +73,9 @@ pub fn make(draft: &mut Draft, program: &str, mood: Mood) -> Result<Plan> {
     let entries = servers::all(draft)?;
     let hooks = session_start::look(draft)?;
     entries.iter().try_for_each(|entry| plan.judge(draft, entry))?;
+    if entries.is_empty() {
+        plan.say("no server was found, so plugdeps starts none yet");
+    }
     let servers = plan.servers(&entries, program);
     plan.settle(draft, program, servers, &hooks.replaced)?;
     if plan.has_rest {

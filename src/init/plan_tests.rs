@@ -218,6 +218,47 @@ fn a_tool_that_had_an_environment_of_its_own_is_said_to_share_one() {
 }
 
 #[test]
+fn a_server_that_the_host_does_not_start_as_it_is_written_is_left_with_every_word() {
+    for (entry, why) in [
+        (json!({ "command": "python3", "args": ["R/server.py", 1, true] }), "its `args` is no list of strings"),
+        (json!({ "command": "python3", "args": "x" }), "its `args` is no list of strings"),
+        (json!({ "command": 5 }), "its `command` is no string"),
+        (json!({ "command": "python3", "args": ["R/server.py"], "env": { "A": 1 } }), "its `env` holds something else"),
+        (json!({ "command": "python3 R/server.py" }), "`${CLAUDE_PLUGIN_ROOT}/server.py` belongs into `args`"),
+        (
+            json!({ "command": "R/.venv/bin/python R/server.py" }),
+            "`${CLAUDE_PLUGIN_ROOT}/server.py` belongs into `args`",
+        ),
+    ] {
+        let root = plugin(&[PIP, ("server.py", ""), (".mcp.json", &servers_of(&expand(&json!({ "s": entry }))))]);
+        let (draft, plan) = planned(root.path());
+        assert!(draft.changes().all(|(path, _)| path != ".mcp.json"), "{entry}: {:#?}", plan.said);
+        assert!(plan.has_rest && plan.said.iter().any(|line| line.contains(why)), "{entry}: {:#?}", plan.said);
+    }
+    let spaced = json!({ "s": { "command": "R/my server.py" } });
+    let root = plugin(&[PIP, ("my server.py", ""), (".mcp.json", &servers_of(&expand(&spaced)))]);
+    assert!(text(&planned(root.path()).0, ".mcp.json").contains("\"python\", \"${CLAUDE_PLUGIN_ROOT}/my server.py\""));
+}
+
+#[test]
+fn a_script_that_is_not_there_and_a_plugin_without_a_server_are_remarked_upon() {
+    let is_said = |plan: &Plan, what: &str| plan.said.iter().any(|line| line.contains(what));
+    let (_, plan) = becomes(&[PIP], "python3 R/server.py", "-- python R/server.py");
+    assert!(is_said(&plan, "starts `server.py`, which is not there"), "{:#?}", plan.said);
+    let (_, plan) = becomes(&[PIP, ("server.py", "")], "python3 R/server.py", "-- python R/server.py");
+    assert!(!is_said(&plan, "not there") && !is_said(&plan, "no server"), "{:#?}", plan.said);
+    for (path, servers) in [
+        (".claude-plugin/plugin.json", "{ \"name\": \"p\", \"mcpServers\": \"./absent.json\" }"),
+        (".mcp.json", "{}"),
+        (".mcp.json", "{ \"mcpServers\": null }"),
+    ] {
+        let root = plugin(&[PIP, (path, servers)]);
+        let (_, plan) = planned(root.path());
+        assert!(is_said(&plan, "no server was found, so plugdeps starts none yet"), "{servers}: {:#?}", plan.said);
+    }
+}
+
+#[test]
 fn a_plugin_that_fetched_itself_runs_from_its_source() {
     becomes(&[("pyproject.toml", PROJECT)], "uvx --from P==1 tool x", "-- tool x");
     stays(&[("pyproject.toml", PROJECT)], "uvx --from p[web] tool", "extras = [\"web\"]");

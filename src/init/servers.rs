@@ -20,6 +20,8 @@ pub struct Entry {
     pub words: Vec<String>,
     /// Its variables.
     pub env: Vec<(String, String)>,
+    /// Why the host takes it for none.
+    pub malformed: Option<String>,
 }
 
 /// Every server.
@@ -48,7 +50,26 @@ fn entry(place: &Place, name: &str, node: &Node) -> Entry {
     let args = texts("args").filter(|_| command.is_some()).map(str::to_owned);
     let variables = node.get("env").map(Node::members).unwrap_or_default().iter();
     let env = variables.filter_map(|one| Some((one.key.clone(), one.value.as_str()?.to_owned()))).collect();
-    Entry { place: place.clone(), name: name.to_owned(), words: command.clone().into_iter().chain(args).collect(), env }
+    let words = command.clone().into_iter().chain(args).collect();
+    Entry { place: place.clone(), name: name.to_owned(), words, env, malformed: malformed(node) }
+}
+
+/// What of a server that is started here is not as the host wants it.
+fn malformed(node: &Node) -> Option<String> {
+    let is_text = |node: &Node| node.as_str().is_some();
+    let is_wrong = |key: &str, is_right: &dyn Fn(&Node) -> bool| node.get(key).is_some_and(|node| !is_right(node));
+    let what = match () {
+        () if is_wrong("command", &is_text) => "`command` is no string",
+        () if node.get("command").is_none() => return None,
+        () if is_wrong("args", &|args| args.is_array() && args.items().iter().all(is_text)) => {
+            "`args` is no list of strings"
+        }
+        () if is_wrong("env", &|env| env.is_object() && env.members().iter().all(|one| is_text(&one.value))) => {
+            "`env` holds something else than strings"
+        }
+        () => return None,
+    };
+    Some(format!("its {what}, and the host starts no such server"))
 }
 
 impl Entry {

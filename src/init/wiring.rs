@@ -52,6 +52,9 @@ pub struct Wiring {
 /// What is to become of a server.
 pub fn verdict(draft: &Draft, entry: &Entry) -> Verdict {
     let server = Server { name: entry.name.clone(), words: entry.words.clone(), transport: "stdio".into() };
+    if let Some(what) = entry.malformed.clone().or_else(|| several_words(draft, entry)) {
+        return Verdict::ByHand(what);
+    }
     if entry.words.is_empty() {
         return Verdict::Left("it is reached elsewhere, and nothing is installed for it".into());
     }
@@ -67,6 +70,20 @@ pub fn verdict(draft: &Draft, entry: &Entry) -> Verdict {
         },
         Err(what) => Verdict::ByHand(what),
     }
+}
+
+/// The host takes `command` for the name of one program, with its spaces.
+fn several_words(draft: &Draft, entry: &Entry) -> Option<String> {
+    let command = entry.words.first()?;
+    let (program, rest) = command.trim().split_once(' ')?;
+    let is_there = || inside(command).is_some_and(|path| crate::fs::is_taken(&draft.root.join(path)));
+    let is_name = !program.contains(['/', '\\']);
+    (is_name || program.starts_with(ROOT) && !is_there()).then(|| {
+        let rest = rest.trim_start();
+        format!(
+            "its `command` is a whole line, and the host starts one program: `{rest}` belongs into `args`, a word each"
+        )
+    })
 }
 
 /// The last command of a line is the server; the others may only lead to it.
@@ -176,6 +193,10 @@ fn wire(draft: &Draft, start: &Start, notes: Vec<String>) -> Verdict {
     }
     let packages = start.packages.iter().filter(|package| !package.is_directory()).cloned().collect();
     let directory = start.directory.as_deref().and_then(inside);
+    let script = start.script.as_deref().and_then(inside);
+    let absent = script.iter().filter(|script| matches!(draft.read(script), Ok(None)));
+    let absent =
+        absent.map(|script| format!("starts `{script}`, which is not there: it has to be when the plugin ships"));
     Verdict::Wire(Box::new(Wiring {
         command: start.command.iter().map(|word| seen_from(draft, directory.as_deref(), word)).collect(),
         directory: start.project.as_deref().and_then(inside),
@@ -183,9 +204,9 @@ fn wire(draft: &Draft, start: &Start, notes: Vec<String>) -> Verdict {
         packages,
         variables: start.variables.clone(),
         obsolete: if start.way == Way::UvRun { vec!["UV_PROJECT_ENVIRONMENT"] } else { Vec::new() },
-        script: start.script.as_deref().and_then(inside),
+        notes: notes.into_iter().chain(self::notes(start)).chain(absent).collect(),
+        script: script.clone(),
         module: start.module.clone(),
-        notes: notes.into_iter().chain(self::notes(start)).collect(),
     }))
 }
 
