@@ -405,6 +405,20 @@ fn hooks_stay_as_long_as_a_server_is_left_that_may_live_by_them() {
 }
 
 #[test]
+fn an_event_with_nothing_in_it_makes_room_for_the_hook() {
+    for nothing in ["null", "{}", "[]"] {
+        let hooks = format!("{{\"hooks\": {{\"Stop\": [], \"SessionStart\": {nothing}}}}}");
+        let root = plugin(&[PIP, ("hooks/hooks.json", &hooks)]);
+        let (draft, _) = planned(root.path());
+        let hooks = text(&draft, "hooks/hooks.json");
+        assert_eq!(hooks.matches("SessionStart").count(), 1, "{hooks}");
+        let read: Value = serde_json::from_slice(hooks.as_bytes()).unwrap();
+        let command = read["hooks"]["SessionStart"][0]["hooks"][0]["command"].as_str();
+        assert!(command.is_some_and(|command| command.contains("session-start")), "{hooks}");
+    }
+}
+
+#[test]
 fn hooks_are_put_where_the_plugin_has_its_own() {
     let root = plugin(&[PIP, (".claude-plugin/plugin.json", "{\"name\": \"p\", \"hooks\": {\"Stop\": []}}")]);
     let (draft, _) = planned(root.path());

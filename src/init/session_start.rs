@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::hooks::{FILE, Hook, of_document};
 use crate::install_line::Install;
 use crate::json_edit;
-use crate::json_text::{Document, Node};
+use crate::json_text::{Document, Node, Value};
 
 /// The hooks that a plugin ships.
 const SHIPPED: &str = include_str!("../../hooks/hooks.json");
@@ -97,16 +97,39 @@ fn all(draft: &Draft, places: &[Place]) -> Result<Vec<Hook>> {
     Ok(hooks)
 }
 
-/// The host reads nothing of a file whose events stand at its top.
+/// The host reads nothing of a file whose events stand at its top, nor of one in which something else stands for them.
 fn refuse_unread(draft: &Draft, place: &Place) -> Result<()> {
-    let Some(document) = draft.json(&place.file)? else { return Ok(()) };
-    let has_events = document.root.members().iter().any(|member| member.value.is_array());
-    if place.node(&document).is_some_and(Node::is_object) || !has_events {
-        return Ok(());
+    let Some(document) = draft.object(&place.file)? else { return Ok(()) };
+    let failed = |node: &Node, expected: &str, hint: &str| {
+        let error = Error::new(Kind::ManifestInvalid, format!("read `{}`", place.file));
+        Err(error.because(format!("line {}: expected {expected}", node.line)).hint(hint))
+    };
+    let events = place.node(&document).filter(|events| !is_nothing(events));
+    let start = events.and_then(|events| events.get(EVENT)).filter(|start| !is_nothing(start) && !start.is_array());
+    let is_wrapped = place.node(&document).is_some_and(Node::is_object);
+    let has_events = !is_wrapped && document.root.members().iter().any(|member| member.value.is_array());
+    let none = "the host reads none of its hooks as it is";
+    let nothing = "the host passes over what stands there: take it out, or write it as a list";
+    match (events, start) {
+        (_, Some(start)) => failed(start, &format!("a list behind `{EVENT}`"), nothing),
+        (Some(events), None) if !events.is_object() => failed(events, "an object behind `hooks`", none),
+        (None, None) if has_events => failed(
+            &document.root,
+            "`hooks`, around the events",
+            &format!("{none}: put `{{ \"hooks\": … }}` around them"),
+        ),
+        _ => Ok(()),
     }
-    let error = Error::new(Kind::ManifestInvalid, format!("read `{}`", place.file));
-    let error = error.because(format!("line {}: expected `hooks`, around the events", document.root.line));
-    Err(error.hint("the host reads none of its hooks as it is: put `{ \"hooks\": … }` around them"))
+}
+
+/// Whether nothing is lost if something else stands in its place.
+fn is_nothing(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
 }
 
 fn insert(draft: &mut Draft, place: Option<&Place>, program: &str) -> Result<()> {
@@ -125,7 +148,8 @@ fn insert(draft: &mut Draft, place: Option<&Place>, program: &str) -> Result<()>
             let group = groups.items().first().map_or("", |group| shipped.at(&group.span));
             json_edit::push_first(&document, own, group)?
         }
-        _ => json_edit::set_first(&document, events, EVENT, shipped.at(&groups.span))?,
+        Some(nothing) => json_edit::replace(&document, nothing, shipped.at(&groups.span))?,
+        None => json_edit::set_first(&document, events, EVENT, shipped.at(&groups.span))?,
     };
     draft.write(&place.file, changed.text)
 }

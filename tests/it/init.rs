@@ -341,6 +341,14 @@ fn what_is_no_json_or_leads_out_of_the_plugin_is_named_and_nothing_is_written() 
         (".claude-plugin/plugin.json", "{\n  // no\n}\n", "line 2: expected a key in double quotes"),
         ("hooks/hooks.json", "{ \"SessionStart\": [] }", "line 1: expected `hooks`, around the events"),
         (
+            "hooks/hooks.json",
+            "{ \"hooks\": {\n\"SessionStart\": \"x\" } }",
+            "line 2: expected a list behind `SessionStart`",
+        ),
+        ("hooks/hooks.json", "{ \"hooks\": \"x\" }", "line 1: expected an object behind `hooks`"),
+        ("hooks/hooks.json", "[]", "line 1: expected an object"),
+        ("hooks/hooks.json", "null", "line 1: expected an object"),
+        (
             ".claude-plugin/plugin.json",
             "{ \"name\": \"x\", \"hooks\": \"../h.json\" }",
             "expected a path in the plugin",
