@@ -43,7 +43,8 @@ fn entering(root: &Path) -> Option<String> {
     (!path.as_os_str().is_empty()).then(|| format!("`cd {}`", quoted(&path.display().to_string())))
 }
 
-fn quoted(path: &str) -> String {
+/// A path as a shell is told it.
+pub fn quoted(path: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "/\\:._-+".contains(c);
     if path.chars().all(is_plain) { path.to_owned() } else { format!("\"{path}\"") }
 }

@@ -1,6 +1,8 @@
 //! The programs that a plugin ships, put into it.
 
+use super::PROGRAMS;
 use super::draft::Draft;
+use super::next::quoted;
 use super::old_install::with_braces;
 use super::wiring::inside;
 use crate::error::{Error, Kind, Result};
@@ -65,8 +67,10 @@ fn refuse_own(program: &Path) -> Result<()> {
 fn nowhere(root: &Path, directory: &str) -> Error {
     let error = Error::new(Kind::Usage, format!("put `plugdeps` into `{}`", root.join(directory).display()));
     let error = error.because("there is none there, and none beside this program that a plugin could ship");
+    let place = quoted(&root.display().to_string());
+    let make = if fs::is_directory(root) { String::new() } else { format!("`mkdir {place}`, then ") };
+    let named = if directory == PROGRAMS { String::new() } else { format!(" --dir {directory}") };
     error.hint(format!(
-        "run `sh install.sh {}` in a checkout of plugdeps first, or name one with `--binary`",
-        root.display()
+        "run {make}`sh install.sh {place}{named}` in a checkout of plugdeps first, or name one with `--binary`"
     ))
 }

@@ -410,6 +410,10 @@ fn without_a_program_to_put_into_the_plugin_the_author_is_told_where_one_comes_f
     fs::remove_dir_all(plugin.root.join("bin")).unwrap();
     plugin.init(&["--yes"]).run().exits(2).stderr_has("sh install.sh").stderr_has("--binary");
     plugin.init(&["--yes", "--binary", AUTHORS]).run().exits(2).stderr_has("not what a plugin ships");
+    let new = plugin.temp().join("new");
+    let nothing = plugin.bare_command(AUTHORS).arg("init").arg(&new).args(["--dir", "libexec"]).run();
+    let there = new.display();
+    nothing.exits(2).stderr_has(&format!("run `mkdir {there}`, then `sh install.sh {there} --dir libexec`"));
     plugin.init(&["--yes", "--binary", "/nowhere"]).run().exits(2).stderr_has("there is no such file");
     assert_eq!(plugin.text(".mcp.json"), PLAIN);
 }
