@@ -77,12 +77,55 @@ fn what_init_wrote_passes_the_validation_of_the_host() {
                       { \"command\": \"uvx\", \"args\": [\"--from\", \"${CLAUDE_PLUGIN_ROOT}\", \"tool\"] } } }";
         let project = "[project]\nname = \"p\"\nversion = \"1\"\nscripts = { tool = \"p:main\" }\n";
         let inline = Plugin::new("inline").file(".claude-plugin/plugin.json", inline).file("pyproject.toml", project);
-        for plugin in [new, migrated, inline] {
-            plugin.init(&["--yes"]).run().ok();
+        let plugins = [new, migrated, inline].into_iter().chain(old_forms());
+        for plugin in plugins {
+            plugin.init(&["--yes"]).run().ok().stderr_lacks("by hand");
             let validate = plugin.bare_command(&program).args(["plugin", "validate"]).arg(&plugin.root);
             validate.run().ok().stdout_has("Validation passed").stdout_lacks("session-start\": ");
         }
     });
+}
+
+/// A plugin with a server, started by this line, and these files.
+fn old_form(name: &str, line: &[&str], files: &[(&str, &str)]) -> Plugin {
+    let servers = serde_json::json!({ "mcpServers": { "s": { "command": line[0], "args": line[1..] } } });
+    let plugin = Plugin::new(name).file(".mcp.json", &servers.to_string());
+    files.iter().fold(plugin, |plugin, (path, text)| plugin.file(path, text))
+}
+
+/// The ways of the guide to install by oneself that are in no fixture.
+fn old_forms() -> [Plugin; 4] {
+    let hook = "diff -q ${CLAUDE_PLUGIN_ROOT}/package.json ${CLAUDE_PLUGIN_DATA}/package.json || \
+                (cd ${CLAUDE_PLUGIN_DATA} && cp ${CLAUDE_PLUGIN_ROOT}/package.json . && npm install)";
+    let hooks =
+        serde_json::json!({ "hooks": { "SessionStart": [{ "hooks": [{ "type": "command", "command": hook }] }] } });
+    let project = "[project]\nname = \"p\"\nversion = \"1\"\ndependencies = [\"alpha\"]\n";
+    let lock = "{ \"packages\": { \"node_modules/@a/b\": { \"bin\": { \"the-b\": \"x.js\" } } } }";
+    let script =
+        "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt\nexec .venv/bin/python server.py\n";
+    let [root, server] = ["${CLAUDE_PLUGIN_ROOT}", "${CLAUDE_PLUGIN_ROOT}/server.py"];
+    [
+        old_form(
+            "npm-hook",
+            &["node", "${CLAUDE_PLUGIN_ROOT}/server.js"],
+            &[
+                ("hooks/hooks.json", &hooks.to_string()),
+                ("package.json", "{ \"dependencies\": { \"zod\": \"3\" } }"),
+                ("server.js", ""),
+            ],
+        ),
+        old_form(
+            "uv-run",
+            &["uv", "run", "--project", root, "python", server],
+            &[("pyproject.toml", project), ("server.py", "")],
+        ),
+        old_form("npx", &["npx", "-y", "@a/b@1.0.0"], &[("package-lock.json", lock)]),
+        old_form(
+            "venv",
+            &["bash", "${CLAUDE_PLUGIN_ROOT}/start.sh"],
+            &[("start.sh", &format!("cd \"{root}\"\n{script}")), ("requirements.txt", "alpha\n"), ("server.py", "")],
+        ),
+    ]
 }
 
 #[test]
