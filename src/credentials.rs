@@ -7,6 +7,16 @@ pub fn redact(text: &str) -> String {
     result
 }
 
+/// The same of as many characters as these. Credentials are taken out first: half an address is not known for one.
+pub fn redacted_to(longest: usize, text: &str) -> String {
+    let mut text = redact(text);
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// An installer that took a URL for a path may show it with one slash. Each byte is looked at a few times at most.
 fn redact_line(line: &str, result: &mut String) {
     let mut signs = AtSigns { line, word_end: 0, last: None, none_left: false };

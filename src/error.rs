@@ -3,7 +3,7 @@
 //! Every kind has a code, an exit status and a sentence. They are API: `docs/errors.md` lists the
 //! table below and a test compares the two.
 
-use crate::credentials::redact;
+use crate::credentials::redacted_to;
 use std::fmt;
 
 /// What a caller may have to tell apart.
@@ -146,23 +146,30 @@ pub struct Error {
 /// The result of everything that can fail in a way a person should read about.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// More than the last words of an installer, and less than a variable can be.
+const LONGEST: usize = 20_000;
+
+fn told(text: &str) -> String {
+    redacted_to(LONGEST, text)
+}
+
 impl Error {
     /// An error of `kind` that says what was tried.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: redact(&message.into()), causes: Vec::new(), hint: None, class: None }
+        Self { kind, message: told(&message.into()), causes: Vec::new(), hint: None, class: None }
     }
 
     /// Adds what came back.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.causes.push(redact(&cause.to_string()));
+        self.causes.push(told(&cause.to_string()));
         self
     }
 
     /// Says what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(redact(&hint.into()));
+        self.hint = Some(told(&hint.into()));
         self
     }
 

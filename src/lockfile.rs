@@ -2,6 +2,7 @@
 
 use crate::credentials::redact;
 use crate::requirements::{Item, Source};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The `name==version` of each package table in a lock, found without parsing all of it.
@@ -33,9 +34,8 @@ pub(crate) fn unhashed(source: &Source) -> Vec<Item> {
     let Ok(document) = DeTable::parse(&text) else { return vec![item(1, "what cannot be read")] };
     let document = document.get_ref();
     let members = members(document);
-    let packages = document.get("package").or(document.get("packages")).and_then(|found| found.get_ref().as_array());
     let mut found = Vec::new();
-    for package in packages.into_iter().flat_map(|list| list.iter()) {
+    for package in packages(document) {
         let value = package.get_ref();
         let name = value.get("name").and_then(|name| name.get_ref().as_str()).unwrap_or("a package without a name");
         if !is_own(value, name, &members) && !is_hashed(value) {
@@ -43,6 +43,20 @@ pub(crate) fn unhashed(source: &Source) -> Vec<Item> {
         }
     }
     found
+}
+
+/// Whether a package of a `pylock.toml` is to be built from a source directory. Of a lock that cannot be understood whoever
+/// installs from it says so.
+pub(crate) fn names_directory(source: &Source) -> bool {
+    let text = String::from_utf8_lossy(&source.bytes);
+    let document = DeTable::parse(&text);
+    document
+        .is_ok_and(|document| packages(document.get_ref()).any(|package| package.get_ref().get("directory").is_some()))
+}
+
+fn packages<'a, 'b>(document: &'a DeTable<'b>) -> impl Iterator<Item = &'a Spanned<DeValue<'b>>> {
+    let packages = document.get("package").or(document.get("packages")).and_then(|found| found.get_ref().as_array());
+    packages.into_iter().flat_map(|list| list.iter())
 }
 
 /// The members of a workspace, whose packages are never installed.

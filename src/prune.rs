@@ -4,6 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::gc;
 use crate::lock::{Attempt, Lock};
 use crate::store::Store;
+use crate::trust;
 use crate::work;
 use std::path::Path;
 use std::time::Duration;
@@ -14,8 +15,9 @@ const LOCK_TRIES: u32 = 500;
 /// Sweeps one environment of the plugin whose data is here, and says what came of it.
 ///
 /// # Errors
-/// Something cannot be removed, or the file system has no locks.
+/// The data belong to somebody else, something cannot be removed, or the file system has no locks.
 pub fn one(data: &Path, name: &str) -> Result<String> {
+    trust::check(data, name)?;
     let store = Store::new(data, name);
     let Some(right) = right(&store)? else { return Ok("a build is under way, left alone".into()) };
     let swept = gc::sweep(&store, &work::tools(data), name, &right)?;

@@ -3,7 +3,7 @@
 //! The format is the one of <https://pip.pypa.io/en/stable/reference/requirements-file-format/>, in the cases that the
 //! page leaves open as pip's own `req_file.py` reads it.
 
-use crate::credentials::redact;
+use crate::credentials::redacted_to;
 use crate::requirement_text::is_word_start;
 
 /// A line taken apart as pip does it: what precedes the first word with a hyphen is the requirement.
@@ -260,15 +260,9 @@ pub(crate) fn shown(text: &str) -> String {
     shortened(&collapsed(text))
 }
 
-/// As much of a text as a person reads. Credentials are taken out first: half an address is not known for one.
+/// As much of a text as a person reads.
 pub(crate) fn shortened(text: &str) -> String {
-    const LONGEST: usize = 1_000;
-    let mut text = redact(text);
-    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+    redacted_to(1_000, text)
 }
 
 /// The words of a text, with one space between them.

@@ -9,6 +9,7 @@ use super::Need;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::generation::Generation;
+use crate::lockfile;
 use crate::manifest::{Format, Manifest};
 use crate::project::join;
 use crate::pyproject::Pyproject;
@@ -46,7 +47,7 @@ fn write_file(directory: &Path, label: &str, content: &str) -> Result<PathBuf> {
 /// Where the project speaks of places relative to itself, it is the plugin's own directory.
 ///
 /// # Errors
-/// The copy cannot be written, or the project names a source directory in the plugin.
+/// The copy cannot be written, or the project names a source directory.
 pub fn project(need: &Need<'_>, generation: &Generation) -> Result<PathBuf> {
     let label = Path::new(&need.manifest.label);
     let own = need.root.join(label.parent().unwrap_or(Path::new("")));
@@ -83,6 +84,18 @@ pub fn script(need: &Need<'_>, generation: &Generation) -> Result<PathBuf> {
     Ok(script)
 }
 
+/// The lock to show to uv.
+///
+/// # Errors
+/// It names a source directory.
+pub fn pylock(need: &Need<'_>) -> Result<PathBuf> {
+    let label = &need.manifest.label;
+    match need.manifest.sources().iter().any(lockfile::names_directory) {
+        true => Err(source_directory(format!("install from the `directory` that `{label}` names"))),
+        false => Ok(need.root.join(label)),
+    }
+}
+
 /// uv would build a source directory where it stands, and the plugin's directory is never written.
 fn no_source_directories(need: &Need<'_>, own: &Path) -> Result<()> {
     let paths = need.manifest.project().map(Pyproject::source_paths).unwrap_or_default();
@@ -94,7 +107,7 @@ fn no_source_directories(need: &Need<'_>, own: &Path) -> Result<()> {
 
 fn source_directory(what: String) -> Error {
     let error = Error::new(Kind::ManifestInvalid, what);
-    let error = error.because("it is a source directory in the plugin, and building it would write there");
+    let error = error.because("it is a source directory, and building it would write there");
     error.hint("put a wheel of it into the plugin and name that")
 }
 
@@ -208,8 +221,10 @@ enum Local {
 }
 
 fn local(root: &Path, manifest: &Manifest, source: &Source, place: &str) -> Local {
-    let place = place.strip_prefix("file:").filter(|path| !path.starts_with("//")).unwrap_or(place);
-    if place.contains("://") || Path::new(place).is_absolute() {
+    // Installers put the value of a variable in its place.
+    let place = place.replace("${CLAUDE_PLUGIN_ROOT}", &root.to_string_lossy());
+    let place = place.strip_prefix("file://").or(place.strip_prefix("file:")).unwrap_or(&place);
+    if place.contains("://") || (Path::new(place).is_absolute() && !Path::new(place).starts_with(root)) {
         return Local::Elsewhere;
     }
     let path = fs::resolved(&beside(root, source, place));

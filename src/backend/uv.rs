@@ -66,9 +66,7 @@ impl Uv {
             Format::Script if speaks(need) => Ok(limited(self.sync_script(need, generation)?, need.manifest)),
             Format::Script => self.install_files(self.pip_install(need, generation), need, generation),
             Format::Pyproject if has_sources(need) => self.install_project(need, generation),
-            Format::Pylock => {
-                Ok(self.pip_install(need, generation).arg("-r").arg(need.root.join(&need.manifest.label)))
-            }
+            Format::Pylock => Ok(self.pip_install(need, generation).arg("-r").arg(handover::pylock(need)?)),
             // Of a project without sources not the file itself: to read it uv may run the plugin's own build, which
             // writes beside it.
             _ => {

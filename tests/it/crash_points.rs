@@ -77,18 +77,24 @@ impl Scene {
             (false, false) => 3,
         };
         let (rest, turn) = (random.below(stride) as usize, random.below(2) as usize);
-        let (mut steps, mut played) = (0, 0);
+        let undisturbed = self.undisturbed();
         // The first one always: some scenes have no other.
-        for number in (1..).filter(|number| *number == 1 || number % stride as usize == rest) {
-            let reached = whats(number, turn).iter().filter(|what| self.once(number, what)).count();
-            if reached == 0 {
-                break;
-            }
-            (steps, played) = (number, played + reached);
-        }
+        let numbers = (1..).filter(|number| *number == 1 || number % stride as usize == rest);
+        let (steps, played) = steps::play_each(undisturbed, numbers, |number| {
+            whats(number, turn).iter().filter(|what| self.once(number, what)).count()
+        });
         assert_eq!(self.names_in_root(), before, "something was written under ROOT");
-        println!("CRASH POINTS of `{}`: {steps}, played {played} times", self.whose);
-        assert!(steps > 0, "there is no step to try: this proves nothing");
+        println!("CRASH POINTS of `{}`: {steps}, of {undisturbed} undisturbed, played {played} times", self.whose);
+        assert!(played > undisturbed / stride as usize / 4, "most steps were never reached: this proves nothing");
+    }
+
+    /// How many steps the process takes when nothing happens to it.
+    fn undisturbed(&self) -> usize {
+        let log = self.world.plugin.temp().join("undisturbed.log");
+        let lease = self.leased.as_ref().map(|generation| live_in(generation));
+        self.act.run(&self.world, |cmd| cmd.env("PLUGDEPS_FAULT_LOG", &log));
+        drop(lease);
+        steps::taken(&fs::read_to_string(&log).unwrap_or_default(), self.whose)
     }
 
     /// One play; whether the step was reached.

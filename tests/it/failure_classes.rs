@@ -1,6 +1,7 @@
 //! Every way in which an installation fails, produced for real with uv and pip of several versions: each is recognised
-//! and told in one sentence with what to do.
+//! and told in one sentence with what to do. The index has a login, which is in nothing that is said or written.
 
+use crate::secrets::{holders, spellings};
 use crate::support::http::{Answer, Server};
 use crate::support::*;
 use plugdeps::failure;
@@ -27,6 +28,10 @@ static EVERY: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     let between = [Pip("24.0"), Pip("23.2")].into_iter().filter(|_| all);
     [Uv("0.13.8"), Uv("0.9.7"), Pip("26.3"), Pip("21.3")].into_iter().chain(between).collect()
 });
+/// What the installers know of every index, whether it asks for it or not.
+const PASSWORD: &str = "hunter2-s3cr3t";
+const LOGIN: &str = "me:hunter2-s3cr3t";
+
 /// Where the words are not the installer's own.
 const NEWEST: [Tool; 2] = [Uv("0.13.8"), Pip("26.3")];
 
@@ -41,7 +46,22 @@ fn plugin_with(tool: Tool) -> Plugin {
 
 /// The same, needing this from this index.
 fn needing(tool: Tool, requirements: &str, index: &Index) -> Plugin {
-    plugin_with(tool).index(index).file("requirements.txt", &format!("{requirements}\n"))
+    plugin_with(tool).index_url(&index.url_with_login(LOGIN)).file("requirements.txt", &format!("{requirements}\n"))
+}
+
+/// An address with the login.
+fn with_login(address: &str) -> String {
+    address.replacen("://", &format!("://{LOGIN}@"), 1)
+}
+
+/// It failed in this class, and nobody but the installer was told the login.
+#[track_caller]
+fn tells(plugin: &Plugin, output: &Output, class: &str, tool: Tool) {
+    output.told(class, tool);
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert!(!spellings(&[PASSWORD]).iter().any(|secret| said.contains(secret.as_str())), "{tool:?}: {class}\n{output}");
+    // Reports show what is in the data.
+    assert_eq!(holders(plugin.temp(), &[PASSWORD]), [""; 0].map(PathBuf::from), "{tool:?}: {class} writes the login");
 }
 
 /// Each of the installers fails in this class.
@@ -49,7 +69,7 @@ fn needing(tool: Tool, requirements: &str, index: &Index) -> Plugin {
 fn fails(class: &str, tools: &[Tool], plugin: impl Fn(Tool) -> Plugin) {
     for tool in tools {
         let plugin = plugin(*tool);
-        plugin.sync().told(class, tool);
+        tells(&plugin, &plugin.sync(), class, *tool);
         assert_eq!(plugin.generations_of("main"), [""; 0], "what failed is removed");
     }
 }
@@ -68,7 +88,7 @@ fn index_fails(class: &str, behave: impl Fn(&Index)) {
 /// Each of the installers fails in this class with an index at this address.
 #[track_caller]
 fn address_fails(class: &str, tools: &[Tool], address: &str) {
-    fails(class, tools, |tool| plugin_with(tool).index_url(address).file("requirements.txt", "alpha\n"));
+    fails(class, tools, |tool| plugin_with(tool).index_url(&with_login(address)).file("requirements.txt", "alpha\n"));
 }
 
 #[test]
@@ -200,7 +220,7 @@ fn an_index_that_refuses_credentials_is_told() {
     let packages = Packages::of(&[("alpha", "1.0")]);
     packages.login(Some("me:pw"));
     fails("index-authentication", &EVERY, |tool| {
-        needing(tool, "alpha", &packages).index_url(&packages.url_with_login("me:wrong"))
+        needing(tool, "alpha", &packages).index_url(&packages.url_with_login(LOGIN))
     });
 }
 
@@ -231,7 +251,8 @@ fn a_proxy_that_wants_a_password_or_lets_nobody_through_is_told() {
         let proxy = closed_proxy(status);
         let address = format!("http://{}", proxy.address());
         fails(class, &EVERY, |tool| {
-            let plugin = plugin_with(tool).index_url("https://no-such.invalid/simple").env("HTTPS_PROXY", &address);
+            let plugin =
+                plugin_with(tool).index_url(&with_login("https://no-such.invalid/simple")).env("HTTPS_PROXY", &address);
             plugin.file("requirements.txt", "alpha\n")
         });
     }
@@ -263,10 +284,11 @@ fn a_download_that_is_cut_off_is_told() {
     for bare in [false, true] {
         packages.truncate(true).bare(bare);
         for tool in EVERY.iter().copied() {
-            let output = needing(tool, "alpha", &packages).sync();
+            let plugin = needing(tool, "alpha", &packages);
+            let output = plugin.sync();
             // How it looks to uv depends on what the kernel still sends of a connection that is closed.
             let lost = output.stderr.contains(failure::by_code("connection-lost").sentence);
-            output.told(if lost { "connection-lost" } else { "damaged-download" }, tool);
+            tells(&plugin, &output, if lost { "connection-lost" } else { "damaged-download" }, tool);
         }
     }
 }
@@ -332,8 +354,9 @@ fn a_package_that_cannot_be_built_is_told_with_the_builders_words() {
     fails("build-failed", &EVERY, |tool| with_compiler(needing(tool, "mistake", &packages)));
     broken_sdist("gamma", "1.0", packages.directory());
     for tool in EVERY.iter().copied() {
-        let output = needing(tool, "gamma", &packages).sync();
-        output.told("build-failed", tool);
+        let plugin = needing(tool, "gamma", &packages);
+        let output = plugin.sync();
+        tells(&plugin, &output, "build-failed", tool);
         output.stderr_has("the compiler of this test is missing");
     }
 }
@@ -360,7 +383,7 @@ fn fails_limited(class: &str, limit: &str, package: &str, packages: &Index) {
         let limited = plugin.command([""; 0]).into_command();
         let sync = plugin.bare_command("sh").args(["-c", &format!("ulimit {limit}; exec \"$0\" sync")]);
         let sync = limited.get_envs().fold(sync, |cmd, (name, value)| cmd.env(name, value.unwrap_or_default()));
-        sync.arg(limited.get_program()).run().told(class, tool);
+        tells(&plugin, &sync.arg(limited.get_program()).run(), class, tool);
     }
 }
 
@@ -380,7 +403,7 @@ fn an_installer_that_is_killed_is_told() {
             let youngest = plugin.processes().into_iter().max().unwrap();
             processes::signal(youngest, rustix::process::Signal::KILL);
         });
-        output.told("killed", tool);
+        tells(&plugin, &output, "killed", tool);
     }
 }
 
@@ -396,7 +419,7 @@ fn an_interpreter_that_goes_away_during_the_build_is_told() {
             private_python(&tools::python(), &home);
             let plugin = plugin.python(&home.join("bin/python3"));
             let gone = |_: &Path| fs::rename(&home, home.with_extension("gone")).unwrap();
-            meanwhile(&plugin, &packages, name, gone).told("interpreter-gone", tool);
+            tells(&plugin, &meanwhile(&plugin, &packages, name, gone), "interpreter-gone", tool);
         }
     }
 }
@@ -411,7 +434,7 @@ fn a_directory_that_the_installer_may_not_write_is_told() {
             let site = entries.find(|entry| entry.file_name() == "site-packages").unwrap();
             fs::set_permissions(site.path(), fs::Permissions::from_mode(0o555)).unwrap();
         });
-        output.told("permission", tool);
+        tells(&plugin, &output, "permission", tool);
     }
 }
 
@@ -422,7 +445,7 @@ fn a_full_disk_is_told() {
         let plugin = needing(tool, "alpha", &packages);
         let small = format!("mount -t tmpfs -o size=1m tmpfs '{}'", plugin.data.display());
         if let Some(output) = in_mounts(&plugin, &small) {
-            output.told("disk-full", tool);
+            tells(&plugin, &output, "disk-full", tool);
         }
     }
 }
@@ -441,9 +464,9 @@ fn a_file_system_that_is_read_only_is_told() {
         let output = in_mounts(&plugin, &read_only(&plugin.home)).unwrap();
         match tool {
             // uv has its cache there.
-            Uv(_) => output.told("read-only", tool),
-            Pip(_) => output.ok(),
-        };
+            Uv(_) => tells(&plugin, &output, "read-only", tool),
+            Pip(_) => _ = output.ok(),
+        }
     }
 }
 
@@ -458,7 +481,7 @@ fn a_path_that_is_too_long_is_told() {
         while data.as_os_str().len() < LONGEST_PATH - 500 {
             data.push("n".repeat(100));
         }
-        plugin.command(["sync", "--data"]).arg(&data).run().told("path-too-long", tool);
+        tells(&plugin, &plugin.command(["sync", "--data"]).arg(&data).run(), "path-too-long", tool);
     }
 }
 
@@ -467,7 +490,7 @@ fn a_data_directory_whose_name_separates_paths_is_told() {
     let packages = Packages::of(&[("alpha", "1.0")]);
     let plugin = needing(Pip("26.3"), "alpha", &packages);
     let data = plugin.data.join("a:b");
-    plugin.command(["sync", "--data"]).arg(&data).run().told("path-separator", Pip("26.3"));
+    tells(&plugin, &plugin.command(["sync", "--data"]).arg(&data).run(), "path-separator", Pip("26.3"));
 }
 
 /// An installation of Python without these modules, and with what else `mark` puts into its library.
@@ -498,11 +521,10 @@ fn a_python_without_venv_is_told_where_pip_would_need_it() {
         let python = python_without(&plugin, &["venv"], |_| {});
         let plugin = plugin.python(&python);
         let output = plugin.sync();
-        if matches!(tool, Uv(_)) {
-            output.ok()
-        } else {
-            output.told("no-venv", tool)
-        };
+        match tool {
+            Uv(_) => _ = output.ok(),
+            Pip(_) => tells(&plugin, &output, "no-venv", tool),
+        }
     }
 }
 
@@ -550,6 +572,27 @@ fn an_installer_that_is_too_old_for_the_lock_is_told() {
         let plugin = plugin_with(tool).file("pyproject.toml", project);
         plugin.file("uv.lock", "version = 99\nrevision = 1\nrequires-python = \">=3.8\"\n")
     });
+    fails("installer-too-old", &[Uv("0.13.8")], |tool| {
+        plugin_with(tool).file("pylock.toml", "lock-version = \"9.0\"\ncreated-by = \"x\"\npackages = []\n")
+    });
+}
+
+#[test]
+fn a_lock_that_cannot_be_understood_is_told() {
+    let project = "[project]\nname = 'x'\nversion = '1'\nrequires-python = '>=3.8'\ndependencies = []\n";
+    let deep = format!("packages = {}", "[".repeat(10_000));
+    let uv = [Uv("0.13.8"), Uv("0.9.7")];
+    for rest in ["[[package]]\nname = 'alp", &deep] {
+        fails("lock-invalid", &uv, |tool| {
+            let plugin = plugin_with(tool).file("pyproject.toml", project);
+            plugin.file("uv.lock", &format!("version = 1\nrequires-python = \">=3.8\"\n{rest}"))
+        });
+    }
+    for rest in ["[[packages]]\nname = 'alp", &deep] {
+        fails("lock-invalid", &uv, |tool| {
+            plugin_with(tool).file("pylock.toml", &format!("lock-version = \"1.0\"\ncreated-by = \"x\"\n{rest}"))
+        });
+    }
 }
 
 #[test]
@@ -560,7 +603,7 @@ fn a_build_that_takes_too_long_is_ended_and_told() {
     for tool in NEWEST {
         let plugin = needing(tool, "alpha", &packages).file("plugdeps.toml", "deadline = 1\n");
         let output = plugin.sync();
-        output.told("deadline", tool);
+        tells(&plugin, &output, "deadline", tool);
         assert!(output.elapsed < Duration::from_secs(15), "{output}");
         assert_eq!(plugin.check()["environments"][0]["last_failure"]["class"], "deadline");
         wait_until("all have ended", Duration::from_secs(20), || plugin.processes().is_empty());
@@ -569,13 +612,16 @@ fn a_build_that_takes_too_long_is_ended_and_told() {
 
 #[test]
 fn what_nobody_knows_is_told_in_the_installers_last_words() {
-    let plugin = Plugin::new("x").file("requirements.txt", "alpha\n");
-    let plugin = plugin.script("uv", "#!/bin/sh\n[ $1 = --version ] && exit\necho 'the moon is full'; exit 3\n");
+    let index = with_login("http://127.0.0.1:9/simple");
+    let plugin = Plugin::new("x").file("requirements.txt", "alpha\n").index_url(&index);
+    let says =
+        "env; i=0; while [ $i -lt 20 ]; do i=$((i + 1)); echo \"word $i\"; done; echo 'the moon is full'; exit 3";
+    let plugin = plugin.script("uv", &format!("#!/bin/sh\n[ $1 = --version ] && exit\n{says}\n"));
     let output = plugin.sync();
-    output.told("unknown", Uv("a stub"));
+    tells(&plugin, &output, "unknown", Uv("a stub"));
     output.stderr_has("exit status 3");
     let hook = plugin.command(["run", "--", "python"]).run();
-    hook.exits(12).stderr_has("the moon is full");
+    hook.exits(12).stderr_has("word 10\n").stderr_has("the moon is full").stderr_lacks("word 9\n");
 }
 
 #[test]

@@ -7,10 +7,12 @@ use crate::support::*;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// What a person reads of a size limit.
 const TOO_LARGE: &str = "1073741824 bytes, and at most 16777216 are read";
@@ -48,7 +50,7 @@ fn fifo(path: &Path) {
 }
 
 /// Files that the host or we read of a plugin, and the exit status of one that cannot be read.
-const READ: [(&str, i32); 8] = [
+const READ: [(&str, i32); 9] = [
     (".mcp.json", 1),
     (".claude-plugin/plugin.json", 1),
     ("plugdeps.toml", 5),
@@ -57,11 +59,13 @@ const READ: [(&str, i32); 8] = [
     ("pylock.toml", 6),
     ("uv.lock", 6),
     ("package.json", 6),
+    ("more.txt", 6),
 ];
 
 /// A plugin in which each of [`READ`] is read.
 fn plugin() -> Plugin {
-    Plugin::new("x").file("requirements.txt", "alpha\n").file("pyproject.toml", "[project]\nname = 'x'\n").uv()
+    let plugin = Plugin::new("x").file("requirements.txt", "-r more.txt\n").file("more.txt", "alpha\n").uv();
+    plugin.file("pyproject.toml", "[project]\nname = 'x'\n")
 }
 
 #[test]
@@ -70,6 +74,21 @@ fn a_file_of_a_gigabyte_is_refused_by_its_size() {
         let plugin = plugin();
         gigabyte(&plugin.root.join(name));
         refused(&plugin, status, &[name.rsplit('/').next().unwrap(), TOO_LARGE]);
+    }
+}
+
+#[test]
+fn a_lock_of_a_script_of_a_gigabyte_or_that_is_no_file_is_refused_and_such_a_script_has_no_block() {
+    let server = json!({ "mcpServers": { "a": { "command": "python", "args": ["${CLAUDE_PLUGIN_ROOT}/server.py"] } } });
+    let block = "# /// script\n# dependencies = ['alpha']\n# ///\n";
+    for (put, word) in [(gigabyte as fn(&Path), TOO_LARGE), (fifo, "not a regular file")] {
+        let plugin = Plugin::new("x").uv().file(".mcp.json", &server.to_string()).file("server.py", block);
+        put(&plugin.root.join("server.py.lock"));
+        refused(&plugin, 6, &["server.py.lock", word]);
+        let plugin = Plugin::new("x").uv().file(".mcp.json", &server.to_string());
+        put(&plugin.root.join("server.py"));
+        confined(&plugin, &["session-start"]).run().ok().silent();
+        confined(&plugin, &["sync"]).run().ok().stderr_has("nothing to install");
     }
 }
 
@@ -142,6 +161,129 @@ fn nesting_without_end_overflows_no_stack() {
         let plugin = Plugin::new("x").file(name, &format!("a = {deep}\n")).uv();
         refused(&plugin, status, &[name, "levels of nesting"]);
     }
+}
+
+#[test]
+fn nesting_without_end_in_a_lock_or_a_script_overflows_no_stack() {
+    let deep = "[".repeat(10_000);
+    // What is in a lock is the affair of the installer, which refuses it (`lock-invalid`).
+    for name in ["uv.lock", "pylock.toml", "requirements.lock"] {
+        let plugin = plugin().file(name, &format!("version = 1\npackages = {deep}\n"));
+        confined(&plugin, &["--check"]).run().exits(10).stderr_is("").stdout_has(name);
+        let plugin = plugin.file("plugdeps.toml", "require-hashes = true\n");
+        refused(&plugin, 6, &[name]);
+    }
+    let server = json!({ "mcpServers": { "a": { "command": "python", "args": ["${CLAUDE_PLUGIN_ROOT}/server.py"] } } })
+        .to_string();
+    let plugin = Plugin::new("x").uv().file(".mcp.json", &server);
+    plugin.write("server.py", &format!("# /// script\n# dependencies = {deep}\n# ///\n"));
+    refused(&plugin, 6, &["server.py", "levels of nesting"]);
+    plugin.write("server.py", "# /// script\n# dependencies = ['alpha']\n# ///\n");
+    plugin.write("server.py.lock", &format!("version = 1\npackages = {deep}\n"));
+    confined(&plugin, &["--check"]).run().exits(10).stderr_is("").stdout_has("server.py.lock");
+}
+
+#[test]
+fn state_that_is_nested_without_end_is_absent() {
+    let world = World::new(Installer::Uv);
+    let objects = "{\"a\":".repeat(10_000);
+    for name in ["g/inputs.json", "g/receipt.json", "servers"] {
+        world.built();
+        proven(&world);
+        let path = match name {
+            "servers" => files_below(&world.plugin.state().join(name)).remove(0),
+            name => state(&world, name),
+        };
+        fs::write(&path, format!("{{\"schema\": {objects}")).unwrap();
+        let page = confined(&world.plugin, &["--check"]).run();
+        assert!(page.stderr.is_empty() && [Some(0), Some(10)].contains(&page.status.code()), "{name}: {page}");
+        confined(&world.plugin, &["session-start"]).run().ok().stderr_is("");
+        world.serves("1.0");
+    }
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = walkdir::WalkDir::new(directory).into_iter().flatten();
+    entries.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
+}
+
+#[test]
+fn a_hook_reads_nothing_of_what_the_host_tells_it() {
+    let world = World::new(Installer::Uv);
+    world.built();
+    for said in [vec![0; 50_000_000], vec![b'{'; 1_000_000], b"{\"session_id\": \"\xff".to_vec()] {
+        let mut hook = world.plugin.command(["session-start"]).into_command();
+        let mut hook = hook.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // It is gone before it has been told all of this.
+        let _ = hook.stdin.take().unwrap().write_all(&said);
+        let output = hook.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+    }
+    // Nor does it wait for somebody who never ends what he says.
+    let mut hook = world.plugin.command(["session-start"]).into_command();
+    let hook = hook.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let (mut hook, patience) = (hook, Duration::from_secs(20));
+    wait_until("the hook ends", patience, || hook.try_wait().unwrap().is_some());
+}
+
+#[test]
+fn a_requirement_that_leads_out_of_the_plugin_is_read_there_and_nothing_is_written() {
+    let packages = Packages::of(&[("alpha", "1.0")]);
+    let plugin = Plugin::new("x").uv().index(&packages);
+    let outside = plugin.project.join("outside");
+    fs::create_dir_all(outside.join("source/source")).unwrap();
+    fs::write(outside.join("source/pyproject.toml"), "[project]\nname = 'source'\nversion = '1'\n").unwrap();
+    Wheel::simple("beta", "1.0").write(&outside);
+    let (before, up) = (Tree::of(&plugin.project), "../project/outside");
+    let wheel = outside.join("beta-1.0-py3-none-any.whl").display().to_string();
+    for line in [format!("{up}/beta-1.0-py3-none-any.whl"), format!("beta @ file://{wheel}"), format!("-f {up}\nbeta")]
+    {
+        plugin.write("requirements.txt", &format!("{line}\n"));
+        plugin.sync().ok();
+    }
+    for line in [format!("{up}/source"), format!("-e {up}/source")] {
+        plugin.write("requirements.txt", &format!("{line}\n"));
+        refused(&plugin, 6, &["it is a source directory", "put a wheel of it into the plugin"]);
+    }
+    for line in ["-c ../../etc/passwd", "-r /etc/passwd", "-c ~/x.txt"] {
+        plugin.write("requirements.txt", &format!("{line}\n"));
+        refused(&plugin, 6, &["`requirements.txt` line 1"]);
+    }
+    let project = "[project]\nname = 'x'\nversion = '1'\ndynamic = ['dependencies']\n";
+    fs::remove_file(plugin.root.join("requirements.txt")).unwrap();
+    plugin
+        .write("pyproject.toml", &format!("{project}[tool.setuptools.dynamic]\ndependencies = {{ file = '../x' }}\n"));
+    refused(&plugin, 6, &["`../x`"]);
+    assert_same(&before, &Tree::of(&plugin.project));
+}
+
+#[test]
+fn a_source_directory_in_the_plugin_is_refused_however_it_is_named() {
+    let plugin = Plugin::new("x").uv();
+    plugin.write("dep/pyproject.toml", "[project]\nname = 'dep'\nversion = '1'\n");
+    let (before, root) = (Tree::of(&plugin.root.join("dep")), plugin.root.display().to_string());
+    let root = [root, "${CLAUDE_PLUGIN_ROOT}".to_owned()];
+    let lines = |root: &String| [format!("{root}/dep"), format!("-e {root}/dep"), format!("dep @ file://{root}/dep")];
+    for line in root.iter().flat_map(lines).chain(["./dep".to_owned(), "-e dep".to_owned(), "file:dep".to_owned()]) {
+        plugin.write("requirements.txt", &format!("{line}\n"));
+        refused(&plugin, 6, &["it is a source directory", "put a wheel of it into the plugin"]);
+    }
+    assert_same(&before, &Tree::of(&plugin.root.join("dep")));
+    plugin.write("requirements.txt", "-e ${CLAUDE_PLUGIN_ROOT}\n");
+    plugin.command(["--check"]).run().stdout_has("the plugin itself is never installed");
+}
+
+#[test]
+fn a_source_directory_that_a_lock_names_is_refused_since_its_build_would_write_there() {
+    let plugin = Plugin::new("x").uv();
+    plugin.write("dep/pyproject.toml", "[project]\nname = 'dep'\nversion = '1'\n");
+    let before = Tree::of(&plugin.root.join("dep"));
+    for place in ["./dep", ".", "../elsewhere"] {
+        let package = format!("[[packages]]\nname = 'dep'\ndirectory = {{ path = '{place}' }}\n");
+        plugin.write("pylock.toml", &format!("lock-version = '1.0'\ncreated-by = 'x'\n{package}"));
+        refused(&plugin, 6, &["the `directory` that `pylock.toml` names", "it is a source directory"]);
+    }
+    assert_same(&before, &Tree::of(&plugin.root.join("dep")));
 }
 
 /// A `package.json` that asks for this.
@@ -422,7 +564,7 @@ fn what_somebody_else_put_into_data_that_everybody_may_write_is_not_used() {
         world.serves("1.0");
         let words = [place.to_str().unwrap(), "it belongs to user 4242", "`--data`"];
         let before = Tree::of(&world.plugin.data);
-        for args in [run.as_slice(), &["sync"], &["env"]] {
+        for args in [run.as_slice(), &["sync"], &["env"], &["prune"]] {
             let refused = strange(&place, args);
             words.iter().for_each(|word| _ = refused.exits(4).stdout_is("").stderr_has(word));
         }
@@ -430,6 +572,28 @@ fn what_somebody_else_put_into_data_that_everybody_may_write_is_not_used() {
         strange(&place, &["--check"]).exits(11).stdout_has("it belongs to user 4242");
         assert_same(&before, &Tree::of(&world.plugin.data));
     }
+}
+
+#[test]
+fn data_of_another_user_are_refused_by_every_door_and_nothing_is_written() {
+    const STRANGER: &str = "54322";
+    let Some(world) = somebody::world() else {
+        return namespace::skip("hostile", "not root, or there is no interpreter that another user may start");
+    };
+    let door = |args: &[&str]| started_by(&world, &somebody::words(), args).run();
+    door(&["sync"]).ok();
+    somebody::give(STRANGER, &world.plugin.data);
+    Cmd::new("chmod").args(["-R", "a+rwX"]).arg(&world.plugin.data).run().ok();
+    let (before, said) = (Tree::of(&world.plugin.data), format!("it belongs to user {STRANGER}"));
+    for args in [&["sync"][..], &["run", "--", "python", "-c", "pass"], &["env"], &["prune"], &["snapshot"]] {
+        door(args).exits(4).stdout_is("").stderr_has(&said);
+    }
+    door(&["session-start"]).ok().stdout_has(&said).stderr_is("");
+    door(&["--check"]).exits(11).stdout_has(&said);
+    assert_same(&before, &Tree::of(&world.plugin.data));
+    somebody::give(somebody::SOMEBODY, &world.plugin.data);
+    door(&["prune"]).ok();
+    door(&["run", "--", "python", "-c", "import alpha; print(alpha.VALUE)"]).ok().stdout_is("alpha 1.0\n");
 }
 
 #[test]
@@ -470,6 +634,26 @@ fn variables_as_long_as_the_system_allows_are_passed_on() {
     // With the environment's programs before it this one is longer than that.
     let longest = format!("{path}{}", ":".repeat(131_050 - path.len()));
     run(&longest).exits(126).stdout_is("").stderr_has("command-unusable").stderr_lacks("panicked");
+}
+
+#[test]
+fn a_megabyte_of_variables_disturbs_nobody_and_a_place_of_that_length_is_refused_in_a_few_words() {
+    let world = World::new(Installer::Uv);
+    let long = "x".repeat(125_000);
+    let doors = [&["session-start"][..], &["run", "--", "python", "-c", "import alpha"], &["--check"], &["sync"]];
+    for args in doors {
+        let cmd = (0..9).fold(world.plugin.command(args), |cmd, n| cmd.env(format!("PIP_X{n}"), &long));
+        cmd.run().ok().stderr_lacks("panicked");
+    }
+    for name in ["CLAUDE_PLUGIN_DATA", "CLAUDE_PLUGIN_ROOT", "HOME"] {
+        for args in doors {
+            let output = world.plugin.command(args).env(name, format!("/{long}")).run();
+            let amount = output.stdout.len() + output.stderr.len();
+            // A report names the place whole.
+            assert!(amount < 50_000 || args == ["--check"], "{name} {args:?} tells all of it");
+            output.stderr_lacks("panicked");
+        }
+    }
 }
 
 #[test]

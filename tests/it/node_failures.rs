@@ -1,6 +1,9 @@
 //! Every way in which an installation of packages for Node fails, produced for real with npm, pnpm, yarn and bun: each is
-//! recognised and told in one sentence with what to do.
+//! recognised and told in one sentence with what to do. The addresses in the lock have a login, which is in nothing that is
+//! said or written.
 
+use crate::node_secrets::{LOGIN, PASSWORD, with_login_in_lock};
+use crate::secrets::{holders, spellings};
 use crate::support::http::{Answer, Server};
 use crate::support::*;
 use plugdeps::failure;
@@ -44,7 +47,7 @@ fn patient(plugin: Plugin) -> Plugin {
 /// A plugin with a lock of `alpha` that this manager made from this registry.
 #[track_caller]
 fn locked(manager: Manager, registry: &Registry) -> Plugin {
-    impatient(Plugin::locking(manager, &[("alpha", "^1.0.0")], registry))
+    with_login_in_lock(impatient(Plugin::locking(manager, &[("alpha", "^1.0.0")], registry)), manager)
 }
 
 /// Replaces a text in the lock: an address, a hash.
@@ -87,7 +90,20 @@ fn fails(class: &str, managers: &[Manager], plugin: impl Fn(Manager) -> Plugin) 
 fn left_nothing(plugin: &Plugin) -> Output {
     let output = plugin.sync();
     assert_eq!(plugin.generations_of("node"), [""; 0], "what failed is removed\n{output}");
+    tells_no_login(plugin, &output);
     output
+}
+
+/// Neither streams nor files have the login but the lock and the caches of npm and yarn 1, which are theirs.
+#[track_caller]
+fn tells_no_login(plugin: &Plugin, output: &Output) {
+    let tells = |secret: &String| format!("{}{}", output.stdout, output.stderr).contains(secret.as_str());
+    assert!(!spellings(&[PASSWORD]).iter().any(tells), "the login is told\n{output}");
+    let caches = [".npm/_cacache", "yarn-cache"].map(|cache| plugin.home.join(cache));
+    for path in holders(plugin.temp(), &[PASSWORD]) {
+        let is_known = path.parent() == Some(&plugin.root) || caches.iter().any(|cache| path.starts_with(cache));
+        assert!(is_known, "the login is written to `{}`\n{output}", path.display());
+    }
 }
 
 /// What is told to a registry.
@@ -123,8 +139,8 @@ fn address_fails(class: &str, managers: &[Manager], address: &str, change: impl 
     let registry = Registry::of(&[NpmPackage::new("alpha", "1.0.0")]);
     fails(class, managers, |manager| {
         let plugin = locked(manager, &registry);
-        let own = registry.url();
-        change(relocked(plugin, manager, |lock| lock.replace(&own, address)).registry_url(address))
+        let (own, other) = (registry.url_with_login(LOGIN), address.replacen("://", &format!("://{LOGIN}@"), 1));
+        change(relocked(plugin, manager, |lock| lock.replace(&own, &other)).registry_url(address))
     });
 }
 
@@ -155,6 +171,16 @@ fn a_lock_that_does_not_lock_what_the_manifest_asks_for_is_told() {
             plugin
         });
     }
+}
+
+#[test]
+fn a_lock_that_cannot_be_understood_is_told() {
+    let registry = Registry::usual();
+    // yarn 1 installs what it can read of such a lock, and what `package.json` asks for besides.
+    let managers: Vec<Manager> = EVERY.iter().copied().filter(|manager| *manager != Manager::Yarn).collect();
+    fails("lock-invalid", &managers, |manager| {
+        relocked(locked(manager, &registry), manager, |lock| format!("{}\n  \"{{[", &lock[..lock.len() / 2]))
+    });
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 
 const TOKEN: &str = "npm_t0k3n-s3cr3t";
-const PASSWORD: &str = "hunter2-s3cr3t";
-const LOGIN: &str = "me:hunter2-s3cr3t";
+pub const PASSWORD: &str = "hunter2-s3cr3t";
+pub const LOGIN: &str = "me:hunter2-s3cr3t";
 /// One that stands in settings alone, where no variable tells it.
 const SETTING: &str = "s3ttings-s3cr3t";
 
@@ -93,7 +93,7 @@ fn npmrc(plugin: Plugin, lines: &str) -> Plugin {
 }
 
 /// Gives every address in the lock a login.
-fn with_login_in_lock(plugin: Plugin, manager: Manager) -> Plugin {
+pub fn with_login_in_lock(plugin: Plugin, manager: Manager) -> Plugin {
     let lock = fs::read_to_string(plugin.root.join(manager.lock())).unwrap();
     plugin.file(manager.lock(), &lock.replace("http://127", &format!("http://{LOGIN}@127")))
 }

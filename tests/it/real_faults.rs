@@ -17,15 +17,6 @@ fn mount(args: &[&str], at: &Path) {
     assert!(output.status.success(), "mount {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The program behind other words, which change under what it runs.
-fn started_by(world: &World, words: &[String], args: &[&str]) -> Cmd {
-    let program = world.plugin.root.join("bin/plugdeps");
-    let words: Vec<_> = words.iter().map(Into::into).chain([program.into_os_string()]).collect();
-    let first = tools::on_path(&words[0].to_string_lossy()).unwrap_or_else(|| words[0].clone().into());
-    let cmd = world.plugin.bare_command(first).args(&words[1..]).args(args);
-    cmd.env("CLAUDE_PLUGIN_ROOT", &world.plugin.root).env("CLAUDE_PLUGIN_DATA", &world.plugin.data)
-}
-
 /// One start with the fault, and one without it an hour later.
 struct Trial<'a> {
     world: &'a World,
@@ -266,31 +257,8 @@ mod a_read_only_data_directory {
 mod too_little_of_what_a_process_may_have {
     use super::*;
 
-    /// Another user, for whom limits hold that do not hold for root.
-    const SOMEBODY: &str = "54321";
-
-    fn as_somebody() -> Vec<String> {
-        let [user, group] = ["--reuid", "--regid"].map(|flag| format!("{flag}={SOMEBODY}"));
-        ["setpriv".into(), user, group, "--clear-groups".into()].into()
-    }
-
-    /// A world that belongs to somebody else than root, with an interpreter that this user may start.
-    fn of_somebody() -> Option<World> {
-        let may_start = |python: &PathBuf| {
-            let words = as_somebody();
-            let output = Command::new(&words[0]).args(&words[1..]).arg(python).args(["-c", "pass"]).output();
-            output.is_ok_and(|output| output.status.success())
-        };
-        let python = std::iter::once(tools::python()).chain(tools::pythons()).find(may_start)?;
-        let world = World::with(Installer::Uv, Plugin::new("tiny").fixture("tiny").python(&python).no_uv());
-        let uv = world.plugin.path_dir().join("uv");
-        fs::remove_file(&uv).unwrap();
-        Cmd::new("cp").arg(tools::uv()).arg(&uv).run().ok();
-        Cmd::new("chown").args(["-R", SOMEBODY]).arg(world.plugin.temp()).run().ok();
-        Some(world)
-    }
-
-    /// Under each limit, with something good there and without: it works, or it says that it does not.
+    /// Under each limit, with something good there and without: what is wanted is served, or the last good environment, or
+    /// nothing, and why. A limit that keeps an interpreter from starting keeps it from starting in a good environment, too.
     fn under_each(make: impl Fn() -> World, user: &[String], limits: &[String], what: &str) {
         for there in [true, false] {
             let world = make();
@@ -302,12 +270,19 @@ mod too_little_of_what_a_process_may_have {
                 }
                 let prlimit = tools::on_path("prlimit").unwrap().to_str().unwrap().to_owned();
                 let prefix = [user, &[prlimit, limit.clone()]].concat();
+                let (before, good) = (world.plugin.profile(), named(&world.plugin));
                 let hook = started_by(&world, &prefix, &["session-start"]).timeout(LONG).run();
                 assert!(hook.ok().stdout.is_empty() || hook.json()["systemMessage"].is_string(), "{limit}: {hook}");
                 let run = started_by(&world, &prefix, &["run", "--", "python", "-c", VALUE]).timeout(LONG).run();
                 assert!(run.status.success() || !run.stderr.is_empty(), "{limit}: failed without a word\n{run}");
-                trial.failed += u32::from(run.stdout != format!("alpha {version}\n"));
                 world.plugin.rests();
+                let wanted = format!("alpha {version}");
+                let is_published = || named(&world.plugin).iter().any(|generation| value_in(generation) == wanted);
+                assert!(world.plugin.profile() == before || is_published(), "{limit}: the profile changed\n{run}");
+                let mut may_serve = good.first().map(|good| value_in(good)).into_iter().chain([wanted.clone()]);
+                let serves = may_serve.any(|value| run.stdout == format!("{value}\n"));
+                assert!(serves || (run.stdout.is_empty() && !run.status.success()), "{limit}: serves another\n{run}");
+                trial.failed += u32::from(run.stdout != format!("{wanted}\n"));
                 trial.heals(&version, limit);
             }
             assert!(trial.failed < trial.number, "none works: the limits are of something else");
@@ -330,11 +305,11 @@ mod too_little_of_what_a_process_may_have {
 
     #[test]
     fn processes() {
-        if !rustix::process::geteuid().is_root() || of_somebody().is_none() {
+        if somebody::world().is_none() {
             return namespace::skip("real faults", "not root, or there is no interpreter that another user may start");
         }
         let limits = [1, 2, 3, 4, 5, 6, 8, 12, 24, 64, 200].map(|processes| format!("--nproc={processes}"));
-        under_each(|| of_somebody().unwrap(), &as_somebody(), &limits, "too few processes");
+        under_each(|| somebody::world().unwrap(), &somebody::words(), &limits, "too few processes");
     }
 }
 

@@ -309,7 +309,7 @@ fn a_source_directory_beside_a_script_is_refused() {
         let world = world(Installer::Uv, &[("server.py", toml)]);
         world.plugin.write("epsilon/pyproject.toml", "[project]\nname = 'epsilon'\nversion = '1'\n");
         let output = world.plugin.sync();
-        output.exits(6).stderr_has("it is a source directory in the plugin");
+        output.exits(6).stderr_has("it is a source directory, and building it");
         if !toml.contains("tool.uv") {
             output.stderr_has("install `epsilon @ ./epsilon` in `server.py` line 4");
         }
