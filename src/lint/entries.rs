@@ -1,5 +1,7 @@
 //! The servers of a plugin as they are written down, with the line of each part.
 
+use super::Spot;
+use super::invalid;
 use crate::error::Error;
 use crate::fs;
 use crate::hooks::DESCRIPTION;
@@ -67,28 +69,36 @@ pub struct Named {
     pub entries: Vec<Entry>,
     /// Files that cannot be read.
     pub broken: Vec<(String, Error)>,
+    /// What the host does not take.
+    pub refused: Vec<Spot>,
+    /// The files that `plugin.json` names, each with its line.
+    pub files: Vec<Text>,
 }
 
 /// Reads them all: `.mcp.json`, and what `plugin.json` says or names.
 pub fn read(root: &Path) -> Named {
     let mut named = Named::default();
     if let Some(document) = named.document(root, FILE) {
-        named.add(FILE, document.root.get("mcpServers").unwrap_or(&document.root));
+        named.add_file(FILE, &document);
     }
     let Some(described) = named.document(root, DESCRIPTION) else { return named };
+    let files = invalid::named_files(&described.root).into_iter();
+    named.files = files.map(|(path, line)| Text { text: path.to_owned(), line }).collect();
+    named.refused.extend(invalid::paths(&described.root));
     let Some(servers) = described.root.get("mcpServers") else { return named };
     let parts = if servers.is_array() { servers.items() } else { std::slice::from_ref(servers) };
     for part in parts {
-        let Some(path) = part.as_str().and_then(inside) else {
-            named.add(DESCRIPTION, part);
+        let Some(path) = part.as_str() else {
+            named.add(DESCRIPTION, part, false);
             continue;
         };
+        let Some(path) = inside(path) else { continue };
         let path = path.strip_prefix("./").unwrap_or(path);
         if path != FILE
             && path.ends_with(".json")
             && let Some(document) = named.document(root, path)
         {
-            named.add(path, document.root.get("mcpServers").unwrap_or(&document.root));
+            named.add_file(path, &document);
         }
     }
     named
@@ -104,8 +114,14 @@ impl Named {
         })
     }
 
+    fn add_file(&mut self, label: &str, document: &Document) {
+        let inner = document.root.get("mcpServers");
+        self.add(label, inner.unwrap_or(&document.root), inner.is_none());
+    }
+
     /// Of two servers of one name the host starts the later, that of `plugin.json`.
-    fn add(&mut self, label: &str, servers: &Node) {
+    fn add(&mut self, label: &str, servers: &Node, is_bare: bool) {
+        self.refused.extend(invalid::servers(label, servers, is_bare));
         self.entries.retain(|entry| servers.get(&entry.name).is_none());
         let entries =
             servers.members().iter().filter_map(|member| entry(label, &member.key, member.line, &member.value));

@@ -62,6 +62,10 @@ pub fn invalid_file(subject: &Subject) -> Vec<Spot> {
     of_host.chain(manifests).collect()
 }
 
+pub fn invalid_entry(subject: &Subject) -> Vec<Spot> {
+    subject.refused.clone()
+}
+
 /// The line that an error names: `line 3: …`.
 fn line_in(text: &str) -> usize {
     let number =

@@ -7,6 +7,7 @@ mod files;
 mod hook_rules;
 mod ignored;
 mod imports;
+mod invalid;
 mod node;
 mod paths;
 mod python;

@@ -2,9 +2,11 @@
 
 use super::Spot;
 use super::entries::{Entry, Text};
+use super::invalid::is_file;
 use super::subject::Subject;
 use super::variables::{DATA, ROOT, braced, in_plugin, of_shell, plain};
 use crate::fs;
+use crate::hooks::DESCRIPTION;
 use crate::old_form::{Way, environment_of, of_command};
 use std::path::Path;
 
@@ -189,9 +191,11 @@ fn from_session(subject: &Subject, place: (&str, usize), is_meant: bool, path: &
     (is_here || is_meant && path.contains('/')).then(|| Spot::new(place, why, format!("write `{ROOT}/{plain}`")))
 }
 
-/// Files of the plugin that servers and hooks start, each with its place, and whether it is the program itself.
+/// Files of the plugin that `plugin.json` names, and those that servers and hooks start, each with its place, and whether it
+/// is the program itself.
 fn named_files(subject: &Subject) -> Vec<(String, (&str, usize), bool)> {
-    let mut found = Vec::new();
+    let named = subject.files.iter().filter(|file| file.text.starts_with('.') && is_file(&file.text));
+    let mut found: Vec<_> = named.map(|file| (file.text.clone(), (DESCRIPTION, file.line), false)).collect();
     for entry in &subject.entries {
         let program = entry.start.program.as_str();
         for path in started(entry).into_iter().filter_map(|path| Some((in_plugin(&path)?, path))) {
@@ -223,7 +227,11 @@ pub fn missing_file(subject: &Subject) -> Vec<Spot> {
         .map(|(path, place)| {
             let is_here = fs::is_taken(&subject.root.join(&path));
             let state = if is_here { "git ignores it" } else { "there is none" };
-            let fix = if is_here { "commit it" } else { "commit what is to be started, built if it has to be built" };
+            let fix = match path.as_str() {
+                _ if is_here => "commit it",
+                _ if path.ends_with(".json") => "write it, or name one that is there",
+                _ => "commit what is to be started, built if it has to be built",
+            };
             Spot::new(place, format!("`{path}` does not reach the users: {state}"), fix)
         })
         .collect()

@@ -57,6 +57,7 @@ const fn notice(name: &'static str, sentence: &'static str, check: fn(&Subject) 
 /// Every rule, in the order of the documentation.
 pub const RULES: &[Rule] = &[
     error("invalid-file", "A file of the host's or a manifest cannot be read.", files::invalid_file),
+    error("invalid-entry", "A part of the host's files that it refuses or passes over.", files::invalid_entry),
     error("root-with-default", "`${CLAUDE_PLUGIN_ROOT:-…}` becomes what stands behind `:-`.", paths::root_with_default),
     error("unexpanded", "A variable in a form that the host does not expand.", paths::unexpanded),
     warning("unset-variable", "A variable without a default, which a server gets as its name.", paths::unset_variable),

@@ -1,6 +1,8 @@
 //! Everything that the rules look at, read once.
 
-use super::entries::{self, Entry};
+use super::Spot;
+use super::entries::{self, Entry, Text};
+use super::invalid;
 use super::shipped::Shipped;
 use super::steps::{self, Fetch, Origin, Step, Walked};
 use super::variables::{ROOT, in_plugin};
@@ -9,6 +11,7 @@ use crate::environments::Environment;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::hooks::{self, Hook};
+use crate::host_files::Description;
 use crate::plugin::{Place, Plugin};
 use crate::server::read_json;
 use std::collections::BTreeSet;
@@ -27,6 +30,10 @@ pub struct Subject {
     pub shipped: Shipped,
     /// Files of the host's that cannot be read.
     pub broken: Vec<(String, Error)>,
+    /// What of the host's files it does not take.
+    pub refused: Vec<Spot>,
+    /// The files that `plugin.json` names, each with its line.
+    pub files: Vec<Text>,
     /// What the plugin asks its user for (`userConfig`).
     pub settings: Vec<String>,
 }
@@ -48,13 +55,19 @@ impl Subject {
         };
         let named = entries::read(&root);
         let mut broken = named.broken;
-        let hooks = hooks::all(&root).unwrap_or_else(|error| {
+        let documents = hooks::documents(&root).unwrap_or_else(|error| {
             let known = broken.iter().any(|(_, known)| known.message == error.message);
             // `plugin.json` may name what is no file.
             let label = if fs::is_file(&root.join(hooks::FILE)) { hooks::FILE } else { hooks::DESCRIPTION };
             broken.extend((!known).then(|| (label.to_owned(), error)));
             Vec::new()
         });
+        let hooks =
+            documents.iter().flat_map(|(label, document)| hooks::of_document(label, document)).collect::<Vec<_>>();
+        let of_hooks = documents.iter().flat_map(|(label, document)| invalid::hooks(label, document));
+        // Files of other hosts have forms of their own.
+        let is_for_claude = Description::read(&root)?.is_none_or(|description| description.for_claude);
+        let refused = named.refused.into_iter().chain(of_hooks).filter(|_| is_for_claude).collect();
         let plugin = match Plugin::load(place.clone()) {
             // What would make it a plugin is there, and malformed.
             Err(error) if error.kind == Kind::NoPlugin && !broken.is_empty() => empty(place),
@@ -63,7 +76,8 @@ impl Subject {
         let Walked { steps, fetches } = steps::all(&root, &hooks, &named.entries);
         let settings = settings(&root);
         let shipped = Shipped::of(&root);
-        Ok(Self { plugin, entries: named.entries, hooks, steps, fetches, shipped, broken, settings, root })
+        let (entries, files) = (named.entries, named.files);
+        Ok(Self { plugin, entries, hooks, steps, fetches, shipped, broken, refused, files, settings, root })
     }
 
     /// Whether a file or directory of the plugin reaches its users.

@@ -102,19 +102,19 @@ fn each_rule_finds_something_in_its_bad_example_and_nothing_in_its_good_one() {
     }
 }
 
-fn server(words: &[&str]) -> String {
+pub fn server(words: &[&str]) -> String {
     let (command, args) = words.split_first().unwrap();
     serde_json::json!({ "mcpServers": { "s": { "command": command, "args": args } } }).to_string()
 }
 
-fn hook(line: &str) -> String {
+pub fn hook(line: &str) -> String {
     let hook = serde_json::json!({ "type": "command", "command": line, "timeout": 600 });
     serde_json::json!({ "hooks": { "SessionStart": [{ "hooks": [hook] }] } }).to_string()
 }
 
 /// The rule finds so much in these files.
 #[track_caller]
-fn finds(rule: &str, count: usize, files: &[(&str, &str)]) {
+pub fn finds(rule: &str, count: usize, files: &[(&str, &str)]) {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
     assert_eq!(found(&files).get(rule).copied().unwrap_or(0), count, "`{rule}` in {files:#?}");
 }
