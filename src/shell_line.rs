@@ -17,6 +17,10 @@ pub struct Command {
     pub after: After,
     /// Whether what it writes to standard output goes elsewhere.
     pub is_silent: bool,
+    /// Whether that is another command's matter: it stands in `$(…)`, in backticks, or in a function.
+    pub is_inner: bool,
+    /// Whether the next command does not wait for it.
+    pub is_background: bool,
     /// On which line of the text it begins, counted from 1.
     pub line: usize,
 }
@@ -86,7 +90,8 @@ pub fn joined(directory: Option<&str>, path: &str) -> String {
 impl Command {
     /// One of no words yet, in the same place.
     fn fresh(&self) -> Self {
-        Self { directory: self.directory.clone(), is_silent: self.is_silent, line: self.line, ..Self::default() }
+        let (words, variables) = (Vec::new(), Vec::new());
+        Self { words, variables, after: After::Then, is_background: false, ..self.clone() }
     }
 
     /// The name of its program, without directory and ending.
@@ -147,6 +152,7 @@ struct Open {
     directory: Option<String>,
     is_case: bool,
     restores: bool,
+    is_function: bool,
 }
 
 struct Reader<'a> {
@@ -163,6 +169,8 @@ struct Reader<'a> {
     is_idle: bool,
     /// Whether standard output goes elsewhere from here on.
     is_silent: bool,
+    /// Whether what opens next is a function.
+    is_defining: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -177,6 +185,7 @@ impl<'a> Reader<'a> {
             redirects: None,
             is_idle: false,
             is_silent: outer.is_silent,
+            is_defining: false,
         }
     }
 
@@ -186,7 +195,10 @@ impl<'a> Reader<'a> {
             Token::Redirect { is_output } => self.redirects = Some(is_output),
             Token::Open => self.parenthesis(),
             Token::Close => self.close_parenthesis(),
-            Token::Definition => self.current = self.fresh(After::Then),
+            Token::Definition => {
+                self.current = self.fresh(After::Then);
+                self.is_defining = true;
+            }
             Token::NextCase => {
                 self.link(After::Then);
                 self.is_idle = self.in_case();
@@ -194,6 +206,7 @@ impl<'a> Reader<'a> {
             // Between two patterns, or behind the word that they are for.
             Token::Link(_) if self.is_idle && self.in_case() => self.current.words.clear(),
             Token::Link(after) => self.link(after),
+            Token::Background => self.background(),
         }
     }
 
@@ -204,7 +217,7 @@ impl<'a> Reader<'a> {
     fn word(&mut self, text: String, is_plain: bool, line: usize, inner: &[String]) {
         let line = self.outer.line + line - 1;
         for text in inner {
-            let place = Command { line, is_silent: true, ..self.current.fresh() };
+            let place = Command { line, is_silent: true, is_inner: true, ..self.current.fresh() };
             self.found.extend(read(text, &place, self.depth + 1));
         }
         if let Some(is_output) = self.redirects.take() {
@@ -243,12 +256,16 @@ impl<'a> Reader<'a> {
 
     fn begin(&mut self, is_case: bool, restores: bool) {
         let directory = self.current.directory.clone();
-        self.open.push(Open { start: self.found.len(), directory, is_case, restores });
+        let is_function = std::mem::take(&mut self.is_defining);
+        self.open.push(Open { start: self.found.len(), directory, is_case, restores, is_function });
     }
 
     fn finish(&mut self) {
         let Some(open) = self.open.pop() else { return };
         self.unit = open.start;
+        if open.is_function {
+            self.found.iter_mut().skip(open.start).for_each(|command| command.is_inner = true);
+        }
         if open.restores {
             self.current.directory = open.directory;
         }
@@ -293,6 +310,13 @@ impl<'a> Reader<'a> {
             self.found.iter_mut().skip(unit).for_each(|command| command.is_silent = true);
         }
         self.current = self.fresh(after);
+    }
+
+    /// Nobody waits for what stands before: a command, or the group that ended.
+    fn background(&mut self) {
+        let unit = if self.current.words.is_empty() { self.unit } else { self.found.len() };
+        self.link(After::Then);
+        self.found.iter_mut().skip(unit).for_each(|command| command.is_background = true);
     }
 
     fn end_command(&mut self) {
@@ -375,6 +399,21 @@ mod tests {
         assert_eq!(told("if a; then b; fi >f\n(c) | d"), ["a >", "b >", "c >", "| d"]);
         assert_eq!(told("a\nexec 1>&2\nb\nc"), ["a", "b >", "c >"]);
         assert_eq!(told("x=$(a `b`) c < f"), ["b >", "a·`b` >", "x=$(a `b`) c"]);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_and_what_becomes_a_part_of_another_is_told() {
+        let of = |is: fn(&Command) -> bool, text: &str| -> Vec<String> {
+            commands(text).into_iter().filter(is).map(|command| command.words.join(" ")).collect()
+        };
+        assert_eq!(
+            of(|c| c.is_background, "a & b; (c; d) & e && sh -c 'f; g' & h 2>&1 &> i"),
+            ["a", "c", "d", "f", "g"]
+        );
+        assert_eq!(
+            of(|c| c.is_inner, "a $(b; sh -c c) \"`d`\"; e() {\n f; { g; }\n}\nh() (i); j"),
+            ["b", "c", "d", "f", "g", "i"]
+        );
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum Token {
     NextCase,
     /// What ends a command.
     Link(After),
+    /// `&`: it ends a command, for which nobody waits.
+    Background,
 }
 
 /// Takes a text apart.
@@ -117,7 +119,7 @@ impl Lexer<'_> {
                 self.eat('>');
                 self.found.push(Token::Redirect { is_output: true });
             }
-            '&' => self.found.push(Token::Link(After::Then)),
+            '&' => self.found.push(Token::Background),
             '|' if self.eat('|') => self.found.push(Token::Link(After::Or)),
             '|' => {
                 self.eat('&');

@@ -1,7 +1,7 @@
 //! Rules of hooks, above all of those that install packages.
 
 use super::Spot;
-use super::steps::{Origin, Step};
+use super::steps::{Door, Origin, Output, Step};
 use super::subject::{Subject, is_our_hook};
 use super::variables::DATA;
 use crate::hooks::Hook;
@@ -147,12 +147,9 @@ pub fn hook_timeout(subject: &Subject) -> Vec<Spot> {
 }
 
 pub fn hook_stdout(subject: &Subject) -> Vec<Spot> {
-    let mut found = Vec::new();
-    // Of other events the host shows it to nobody.
-    let told = subject
-        .hook_steps()
-        .filter(|(hook, _)| ["SessionStart", "UserPromptSubmit", "Setup"].contains(&hook.event.as_str()));
-    for (hook, step) in told {
+    let doors = subject.doors.iter().filter(|door| is_told(&subject.hooks[door.hook]));
+    let mut found: Vec<Spot> = doors.map(of_door).collect();
+    for (hook, step) in subject.hook_steps().filter(|(hook, _)| is_told(hook)) {
         let loud = step.installs.iter().find(|install| !install.is_silent && !is_quiet(install.tool));
         let line = loud.map(|install| install.line).or(step.told);
         found.extend(line.map(|line| {
@@ -164,6 +161,30 @@ pub fn hook_stdout(subject: &Subject) -> Vec<Spot> {
     found
 }
 
+/// Of other events the host shows what is said to nobody.
+fn is_told(hook: &Hook) -> bool {
+    ["SessionStart", "UserPromptSubmit", "Setup"].contains(&hook.event.as_str())
+}
+
+fn of_door(door: &Door) -> Spot {
+    let (why, fix) = match door.output {
+        Output::Mixed => (
+            "with this around it what `session-start` says is no JSON to the host: the user is told nothing, and the \
+             model is told all of it",
+            "redirect it: `>&2`, or give it a hook of its own",
+        ),
+        Output::Elsewhere => (
+            "by what `session-start` says the user learns why a server has no packages, and here nobody does",
+            "leave its output alone",
+        ),
+        Output::Unawaited => (
+            "in the background `session-start` is not waited for: what it has to tell the user comes too late",
+            "leave the `&` out",
+        ),
+    };
+    Spot::new((&door.file, door.line), why, fix)
+}
+
 /// Tools that speak to standard error alone.
 fn is_quiet(tool: Tool) -> bool {
     matches!(tool, Tool::UvPip | Tool::UvSync | Tool::UvTool | Tool::Venv)
@@ -171,6 +192,7 @@ fn is_quiet(tool: Tool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{finds, hook};
     use super::super::variables::ROOT;
     use super::*;
 
@@ -182,5 +204,34 @@ mod tests {
         for path in [DATA, "${CLAUDE_PLUGIN_DATA:-$CLAUDE_PLUGIN_ROOT/x}", "/tmp/x", "x"] {
             assert!(!is_in_plugin(path), "{path}");
         }
+    }
+    #[test]
+    fn what_session_start_says_reaches_the_host_alone_and_is_waited_for() {
+        let own = format!("\"{ROOT}/plugdeps\" session-start");
+        for (line, count) in [
+            ("OWN", 0),
+            ("exec OWN 2>/dev/null", 0),
+            ("echo starting; OWN", 1),
+            ("OWN && cat \"${CLAUDE_PLUGIN_ROOT}/context.md\"", 1),
+            ("echo starting >&2; OWN", 0),
+            ("OWN || echo 'it failed'", 0),
+            ("OWN >/dev/null", 1),
+            ("OWN > \"${CLAUDE_PLUGIN_DATA}/log\" 2>&1", 1),
+            ("OWN | tee \"${CLAUDE_PLUGIN_DATA}/log\"", 0),
+            ("said=$(OWN); printf '%s' \"$said\"", 0),
+            ("OWN &", 1),
+            ("OWN & sh x.sh; wait", 0),
+            ("if ! [ -x x ]; then echo 'there is no x'; exit 0; fi; OWN", 0),
+        ] {
+            let line = line.replace("OWN", &own);
+            finds("hook-stdout", count, &[("hooks/hooks.json", &hook(&line))]);
+            let script = hook(&format!("sh \"{ROOT}/start.sh\""));
+            finds("hook-stdout", count, &[("hooks/hooks.json", &script), ("start.sh", &line)]);
+        }
+        let functions = format!("log() {{\n  echo \"$1\"\n}}\nlog starting >&2\n{own}\n");
+        let script = hook(&format!("sh \"{ROOT}/start.sh\""));
+        finds("hook-stdout", 0, &[("hooks/hooks.json", &script), ("start.sh", &functions)]);
+        let silent = hook(&format!("sh \"{ROOT}/start.sh\" >&2"));
+        finds("hook-stdout", 1, &[("hooks/hooks.json", &silent), ("start.sh", &own)]);
     }
 }

@@ -113,7 +113,11 @@ pub const RULES: &[Rule] = &[
         "A hook that installs and has no `timeout`, or one in milliseconds.",
         hook_rules::hook_timeout,
     ),
-    warning("hook-stdout", "What an installer says goes to the model.", hook_rules::hook_stdout),
+    warning(
+        "hook-stdout",
+        "Standard output of a hook that installs: too much of it, or none.",
+        hook_rules::hook_stdout,
+    ),
     warning("unpinned", "Packages that no version and no lock holds fast.", python::unpinned),
     error("mcp-major", "`mcp` of any version, and a server that is written for 1.x.", python::mcp_major),
     warning("extra-index", "Another index that could replace a package.", python::extra_index),

@@ -8,7 +8,7 @@ use crate::fs;
 use crate::hooks::Hook;
 use crate::install_line::{self, Guard, Install, Installing};
 use crate::old_form::{self, Start, Way};
-use crate::shell_line::{Command, commands, commands_of, joined};
+use crate::shell_line::{After, Command, commands, commands_of, joined};
 use serde_json::Value;
 use std::path::Path;
 
@@ -42,10 +42,32 @@ pub struct Fetch {
     pub start: Start,
 }
 
+/// `plugdeps session-start` in a text, and what happens to its standard output.
+#[derive(Debug)]
+pub struct Door {
+    /// The hook, by its place in the list.
+    pub hook: usize,
+    pub file: String,
+    pub line: usize,
+    pub output: Output,
+}
+
+/// What happens to standard output that the host reads.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Another command writes as well.
+    Mixed,
+    /// It goes elsewhere.
+    Elsewhere,
+    /// Nobody waits for it.
+    Unawaited,
+}
+
 /// What hooks and servers do when they are started.
 #[derive(Default)]
 pub struct Walked {
     pub steps: Vec<Step>,
+    pub doors: Vec<Door>,
     pub fetches: Vec<Fetch>,
 }
 
@@ -77,7 +99,7 @@ impl Step {
 
 /// Every step of every hook and server.
 pub fn all(root: &Path, hooks: &[Hook], entries: &[Entry]) -> Walked {
-    let mut walk = Walk { root, found: Vec::new(), fetches: Vec::new() };
+    let mut walk = Walk { root, found: Vec::new(), doors: Vec::new(), fetches: Vec::new() };
     for (at, hook) in hooks.iter().enumerate() {
         walk.commands(Origin::Hook(at), &hook.file, Some(hook.line), &hook.commands(), 0);
     }
@@ -85,18 +107,22 @@ pub fn all(root: &Path, hooks: &[Hook], entries: &[Entry]) -> Walked {
         let (file, line) = entry.place();
         walk.commands(Origin::Server(at), file, Some(line), &commands_of(&entry.plain_words()), 0);
     }
-    Walked { steps: walk.found, fetches: walk.fetches }
+    Walked { steps: walk.found, doors: walk.doors, fetches: walk.fetches }
 }
 
 struct Walk<'a> {
     root: &'a Path,
     found: Vec<Step>,
+    doors: Vec<Door>,
     fetches: Vec<Fetch>,
 }
 
 impl Walk<'_> {
     fn commands(&mut self, origin: Origin, file: &str, line: Option<usize>, commands: &[Command], depth: usize) {
         self.add(origin, file, line, install_line::read(commands), told(commands));
+        if let (Origin::Hook(hook), Some((own, output))) = (origin, spoilt(commands)) {
+            self.doors.push(Door { hook, file: file.to_owned(), line: line.unwrap_or(own), output });
+        }
         if depth < DEEPEST {
             commands.iter().for_each(|command| self.follow(origin, command, depth + 1));
         }
@@ -125,7 +151,10 @@ impl Walk<'_> {
             }
             _ if is_shell(&text) => {
                 let mut inner = scripts::of_shell(&text);
-                inner.iter_mut().for_each(|one| one.is_silent |= command.is_silent);
+                for one in &mut inner {
+                    one.is_silent |= command.is_silent;
+                    one.is_background |= command.is_background;
+                }
                 self.fetch(origin, &label, &inner);
                 // What it is given may be the command itself: `exec "$@"`.
                 self.commands(origin, &label, None, &inner, depth);
@@ -186,6 +215,35 @@ fn told(commands: &[Command]) -> Option<usize> {
         !text.starts_with('{') && ["install", "dependenc"].iter().any(|word| text.contains(word))
     };
     commands.iter().filter(speaks).find(is_of_it).map(|command| command.line)
+}
+
+/// Whether a command is the hook of plugdeps.
+pub fn is_session_start(command: &Command) -> bool {
+    command.program() == "plugdeps" && command.words.iter().any(|word| word == "session-start")
+}
+
+/// The line on which something comes between `session-start` and the host, and what.
+fn spoilt(commands: &[Command]) -> Option<(usize, Output)> {
+    let at = commands.iter().position(is_session_start)?;
+    let (own, behind) = (&commands[at], &commands[at + 1..]);
+    let is_handed_on = own.is_inner || behind.first().is_some_and(|next| next.after == After::Pipe);
+    if own.is_background && behind.iter().all(|next| next.program() != "wait") {
+        return Some((own.line, Output::Unawaited));
+    }
+    if own.is_silent {
+        return (!is_handed_on).then_some((own.line, Output::Elsewhere));
+    }
+    let speaks = |at: &usize| {
+        let (command, next) = (&commands[*at], commands.get(at + 1));
+        let is_loud = ["echo", "printf", "cat"].contains(&command.program()) && command.words.len() > 1;
+        let ends = next.is_some_and(|next| ["exit", "return"].contains(&next.program()));
+        is_loud && !command.is_silent && !command.is_inner && command.after != After::Or && !ends
+    };
+    // What is in such a function is not told apart.
+    if commands.iter().any(|command| command.program() == "function") {
+        return None;
+    }
+    (0..commands.len()).find(speaks).map(|at| (commands[at].line, Output::Mixed))
 }
 
 /// The line on which something stands for the first time.

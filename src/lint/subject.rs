@@ -4,7 +4,7 @@ use super::Spot;
 use super::entries::{self, Entry, Text};
 use super::invalid;
 use super::shipped::Shipped;
-use super::steps::{self, Fetch, Origin, Step, Walked};
+use super::steps::{self, Door, Fetch, Origin, Step, Walked, is_session_start};
 use super::variables::{ROOT, in_plugin};
 use crate::config::Config;
 use crate::environments::Environment;
@@ -25,6 +25,7 @@ pub struct Subject {
     pub entries: Vec<Entry>,
     pub hooks: Vec<Hook>,
     pub steps: Vec<Step>,
+    pub doors: Vec<Door>,
     /// What the scripts of servers start from an index.
     pub fetches: Vec<Fetch>,
     pub shipped: Shipped,
@@ -73,11 +74,11 @@ impl Subject {
             Err(error) if error.kind == Kind::NoPlugin && !broken.is_empty() => empty(place),
             loaded => loaded?,
         };
-        let Walked { steps, fetches } = steps::all(&root, &hooks, &named.entries);
+        let Walked { steps, doors, fetches } = steps::all(&root, &hooks, &named.entries);
         let settings = settings(&root);
         let shipped = Shipped::of(&root);
         let (entries, files) = (named.entries, named.files);
-        Ok(Self { plugin, entries, hooks, steps, fetches, shipped, broken, refused, files, settings, root })
+        Ok(Self { plugin, entries, hooks, steps, doors, fetches, shipped, broken, refused, files, settings, root })
     }
 
     /// Whether a file or directory of the plugin reaches its users.
@@ -154,9 +155,7 @@ impl Subject {
 
 /// Whether a hook is the one that plugdeps ships.
 pub fn is_our_hook(hook: &Hook) -> bool {
-    hook.commands()
-        .iter()
-        .any(|command| command.program() == "plugdeps" && command.words.iter().any(|word| word == "session-start"))
+    hook.commands().iter().any(is_session_start)
 }
 
 fn empty(place: Place) -> Plugin {
