@@ -55,7 +55,15 @@ impl Entry {
     /// Whether a shell reads its arguments, and so expands what is in them.
     pub fn is_line(&self) -> bool {
         let texts = self.words.iter().skip(1).map(|word| word.text.as_str());
-        self.words.len() > 2 && texts.take(2).any(|text| text.starts_with('-') && text.ends_with('c'))
+        let is_option = |text: &str| text.starts_with('-') && text.ends_with('c') || text.eq_ignore_ascii_case("/c");
+        self.words.len() > 2 && texts.take(2).any(is_option)
+    }
+
+    /// The words that no other program reads as a text of its own: for a shell, or as code.
+    pub fn plain_texts(&self) -> impl Iterator<Item = &Text> {
+        let is_code = |at: usize| ["-e", "--eval", "-c", "-Command"].contains(&self.words[at - 1].text.as_str());
+        let words = self.words.iter().enumerate();
+        words.filter(move |(at, _)| *at == 0 || !self.is_line() && !is_code(*at)).map(|(_, word)| word)
     }
 
     pub fn variable(&self, name: &str) -> Option<&Text> {
@@ -63,10 +71,20 @@ impl Entry {
     }
 }
 
+/// A server that is reached by an address.
+#[derive(Debug)]
+pub struct Remote {
+    pub name: String,
+    pub file: String,
+    /// Its address, and the values of its headers.
+    pub texts: Vec<Text>,
+}
+
 /// What a plugin's files say of its servers.
 #[derive(Default)]
 pub struct Named {
     pub entries: Vec<Entry>,
+    pub remotes: Vec<Remote>,
     /// Files that cannot be read.
     pub broken: Vec<(String, Error)>,
     /// What the host does not take.
@@ -123,9 +141,11 @@ impl Named {
     fn add(&mut self, label: &str, servers: &Node, is_bare: bool) {
         self.refused.extend(invalid::servers(label, servers, is_bare));
         self.entries.retain(|entry| servers.get(&entry.name).is_none());
+        self.remotes.retain(|remote| servers.get(&remote.name).is_none());
         let entries =
             servers.members().iter().filter_map(|member| entry(label, &member.key, member.line, &member.value));
         self.entries.extend(entries);
+        self.remotes.extend(servers.members().iter().filter_map(|member| remote(label, &member.key, &member.value)));
     }
 }
 
@@ -139,6 +159,13 @@ fn entry(file: &str, name: &str, line: usize, node: &Node) -> Option<Entry> {
     let cwd = node.get("cwd").and_then(text);
     let start = old_form::start(&plain)?;
     Some(Entry { name: name.to_owned(), file: file.to_owned(), line, words, env, cwd, start })
+}
+
+fn remote(file: &str, name: &str, node: &Node) -> Option<Remote> {
+    let address = text(node.get("url").filter(|_| node.get("command").is_none())?)?;
+    let headers = node.get("headers").map(Node::members).unwrap_or_default();
+    let texts = std::iter::once(address).chain(headers.iter().filter_map(|header| text(&header.value))).collect();
+    Some(Remote { name: name.to_owned(), file: file.to_owned(), texts })
 }
 
 fn text(node: &Node) -> Option<Text> {

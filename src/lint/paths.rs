@@ -8,6 +8,7 @@ use super::variables::{DATA, ROOT, braced, in_plugin, of_shell, plain};
 use crate::fs;
 use crate::hooks::DESCRIPTION;
 use crate::old_form::{Way, environment_of, of_command};
+use crate::shell_line::Command;
 use std::path::Path;
 
 /// What the host sets itself.
@@ -44,23 +45,68 @@ pub fn root_with_default(subject: &Subject) -> Vec<Spot> {
 pub fn unexpanded(subject: &Subject) -> Vec<Spot> {
     let mut found = Vec::new();
     for entry in &subject.entries {
-        let words = entry.words.iter().enumerate().filter(|(at, _)| *at == 0 || !entry.is_line()).map(|(_, word)| word);
-        for text in words.chain(entry.env.iter().map(|(_, value)| value)) {
-            found.extend(of_shell(&text.text).map(|form| {
-                let why = format!("no shell reads this: the server `{}` gets `{form}` as it is written", entry.name);
-                let name = form.trim_matches(['$', '%', '~']);
-                let name = if name.is_empty() { "HOME" } else { name };
-                Spot::new((&entry.file, text.line), why, format!("write `${{{name}}}`"))
-            }));
+        let as_it_is = |form: &str| {
+            format!("no shell reads this: the server `{}` gets {} as it is written", entry.name, shown(form))
+        };
+        for text in entry.plain_texts().chain(entry.env.iter().map(|(_, value)| value)) {
+            let place = (entry.file.as_str(), text.line);
+            found.extend(of_shell(&text.text).map(|form| Spot::new(place, as_it_is(&form), instead(&form))));
+            found.extend(nested(place, &text.text));
         }
-        found.extend(texts(entry).filter_map(|text| foreign(subject, entry, text)));
+        found.extend(texts(entry).filter_map(|text| foreign(subject, &entry.file, text)));
+    }
+    for remote in &subject.remotes {
+        for text in &remote.texts {
+            // `Bearer $token`
+            let last = text.text.rsplit(' ').next().unwrap_or_default();
+            found.extend(of_shell(&text.text).or_else(|| of_shell(last)).map(|form| {
+                let (quoted, name) = (shown(&form), &remote.name);
+                let why = format!("no shell reads this: {quoted} is sent to the server `{name}` as it is written");
+                Spot::new((&remote.file, text.line), why, instead(&form))
+            }));
+            found.extend(nested((&remote.file, text.line), &text.text));
+            found.extend(foreign(subject, &remote.file, text));
+        }
     }
     found
 }
 
+/// In backticks, and once.
+fn shown(form: &str) -> String {
+    if form.starts_with('`') { form.to_owned() } else { format!("`{form}`") }
+}
+
+/// What to write for a form that only a shell expands.
+fn instead(form: &str) -> String {
+    let name = form.trim_matches(['$', '%', '~', '`', '(', ')']);
+    match name {
+        "" => "write `${HOME}`".to_owned(),
+        "pwd" => "write `${PWD}`".to_owned(),
+        _ if form.contains(['(', '`']) => {
+            "have the server find it out, or a script of the plugin that starts it".to_owned()
+        }
+        _ => format!("write `${{{name}}}`"),
+    }
+}
+
+/// A variable in the default of another. What the host itself knows it has put in before.
+fn nested(place: (&str, usize), text: &str) -> Option<Spot> {
+    braced(text).into_iter().find_map(|variable| {
+        let (_, inner) = variable.default?.split_once("${")?;
+        let inner = inner.split(":-").next().unwrap_or_default();
+        let is_known = OF_HOST.contains(&inner) || inner.starts_with("user_config.");
+        let why = format!(
+            "to the host `${{{0}:-…` ends at the first `}}`: with `{0}` set the last `}}` is left over, and without it \
+             `${{{inner}}}` stays as it is written",
+            variable.name
+        );
+        (!is_known).then(|| Spot::new(place, why, "write a default without a variable, or leave it to the server"))
+    })
+}
+
 /// A variable of another host, or a setting that the plugin does not ask for.
-fn foreign(subject: &Subject, entry: &Entry, text: &Text) -> Option<Spot> {
-    let place = (entry.file.as_str(), text.line);
+fn foreign(subject: &Subject, file: &str, text: &Text) -> Option<Spot> {
+    let place = (file, text.line);
     braced(&text.text).into_iter().find_map(|variable| {
         if OF_OTHERS.contains(&variable.name) {
             let why =
@@ -83,7 +129,7 @@ pub fn unset_variable(subject: &Subject) -> Vec<Spot> {
                 is_name && !name.is_empty() && ![&OF_HOST[..], &USUAL, &OF_OTHERS].concat().contains(&name)
             };
             let own = braced(&text.text).into_iter().find(|v| v.default.is_none() && is_unknown(v.name));
-            found.extend(own.filter(|_| !text.text.contains(":-")).map(|variable| {
+            found.extend(own.map(|variable| {
                 let name = variable.name;
                 let why = format!("where `{name}` is not set, the server `{}` gets the text `${{{name}}}`", entry.name);
                 Spot::new(
@@ -126,26 +172,47 @@ fn is_user(name: &str) -> bool {
 }
 
 pub fn absolute_path(subject: &Subject) -> Vec<Spot> {
-    let mut found = Vec::new();
     let fix = format!("name files of the plugin from `{ROOT}`, and programs without a directory");
+    let of_author = |text: &str| format!("`{text}` is a path of its author's machine");
+    let mut found = Vec::new();
     for entry in &subject.entries {
         for text in texts(entry).filter(|text| text.text.split(['=', ' ', ':']).any(personal) || personal(&text.text)) {
-            let why = format!("`{}` is a path of its author's machine", text.text);
-            found.push(Spot::new((&entry.file, text.line), why, fix.clone()));
+            found.push(Spot::new((&entry.file, text.line), of_author(&text.text), fix.clone()));
         }
         let program = entry.words.first().filter(|word| is_somewhere(&word.text) && !personal(&word.text));
         found.extend(program.map(|word| {
             let why = format!("`{}` lies elsewhere on other machines", word.text);
             Spot::new((&entry.file, word.line), why, fix.clone())
         }));
+        let is_told = |script: &str| personal(script) || program.is_some_and(|word| word.text == script);
+        let script = entry.start.script.as_deref().filter(|script| is_of_author(script) && !is_told(script));
+        found.extend(script.map(|script| Spot::new(entry.place_of(script), of_author(script), fix.clone())));
     }
     for hook in &subject.hooks {
-        let words = hook.commands().into_iter().flat_map(|command| command.words);
-        found.extend(words.into_iter().find(|word| personal(word)).map(|word| {
-            Spot::new((&hook.file, hook.line), format!("`{word}` is a path of its author's machine"), fix.clone())
-        }));
+        let path = path_of_author(&hook.commands());
+        found.extend(path.map(|path| Spot::new((&hook.file, hook.line), of_author(&path), fix.clone())));
     }
     found
+}
+
+/// The first path in a hook that is not there for others. What the hook looks for first may be missing.
+fn path_of_author(commands: &[Command]) -> Option<String> {
+    let is_test = |command: &&Command| ["[", "[[", "test"].contains(&command.program());
+    let tested: Vec<&String> = commands.iter().filter(is_test).flat_map(|command| &command.words).collect();
+    let scripts = commands.iter().filter_map(|command| of_command(command).script);
+    let scripts = scripts.filter(|script| is_of_author(script) && !tested.contains(&script));
+    commands.iter().flat_map(|command| &command.words).filter(|word| personal(word)).cloned().chain(scripts).next()
+}
+
+/// A script by its full path, where no system and no package has it.
+fn is_of_author(path: &str) -> bool {
+    let endings = [".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".sh", ".rb", ".pl"];
+    let usual = ["/usr/", "/etc/", "/bin/", "/sbin/", "/lib/", "/tmp/", "/dev/", "/proc/"];
+    let is_drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|c: char| c.is_ascii_alphabetic());
+    let of_windows = ["windows", "program files"].iter().any(|part| path.to_lowercase().contains(part));
+    let is_full =
+        path.starts_with('/') && !usual.iter().any(|start| path.starts_with(start)) || is_drive && !of_windows;
+    is_full && endings.iter().any(|ending| path.ends_with(ending))
 }
 
 /// A program in a directory that is not on every machine.
@@ -270,4 +337,74 @@ pub fn cwd_ignored(subject: &Subject) -> Vec<Spot> {
         Spot::new((&entry.file, cwd.line), why, fix)
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{finds, hook, server};
+
+    #[test]
+    fn what_the_host_does_not_expand_is_found_in_arguments_variables_addresses_and_headers() {
+        let local = |value: &str| serde_json::json!({ "command": "node", "args": ["x.js"], "env": { "A": value } });
+        let argument = |value: &str| serde_json::json!({ "command": "node", "args": ["x.js", value] });
+        let address = |value: &str| serde_json::json!({ "type": "http", "url": format!("https://h.example/{value}") });
+        let header = |value: &str| serde_json::json!({ "type": "http", "url": "https://h.example", "headers": { "A": format!("Bearer {value}") } });
+        let servers = |server: &serde_json::Value| serde_json::json!({ "mcpServers": { "s": server } }).to_string();
+        for (value, count) in [
+            ("$TOKEN", 1),
+            ("$token", 1),
+            ("$(pwd)", 1),
+            ("${workspaceFolder}", 1),
+            ("${A:-${B}}", 1),
+            ("${TOKEN}", 0),
+            ("${TOKEN:-}", 0),
+            ("${A:-${CLAUDE_PLUGIN_ROOT}}", 0),
+            ("a%2Fb%2Fc", 0),
+        ] {
+            for server in [local(value), argument(value), header(value)] {
+                finds("unexpanded", count, &[(".mcp.json", &servers(&server))]);
+            }
+            // `$select` is a word of some services.
+            let count = if value == "$token" { 0 } else { count };
+            finds("unexpanded", count, &[(".mcp.json", &servers(&address(value)))]);
+        }
+        let code = serde_json::json!({ "command": "node", "args": ["-e", "$(a); `b`; $NAME"] });
+        finds("unexpanded", 0, &[(".mcp.json", &servers(&code))]);
+    }
+
+    #[test]
+    fn a_script_by_a_full_path_is_found_where_only_its_author_has_it() {
+        for (words, count) in [
+            (["python3", "/opt/tools/x.py"], 1),
+            (["node", "/srv/tools/x.js"], 1),
+            (["bash", "/srv/x.sh"], 1),
+            (["python", "D:\\tools\\x.py"], 1),
+            (["python3", "/home/ann/x.py"], 1),
+            (["/opt/tools/x.py", ""], 1),
+            (["python3", "/usr/lib/x/x.py"], 0),
+            (["cat", "/opt/tools/x.py"], 0),
+            (["node", "${CLAUDE_PLUGIN_ROOT}/x.js"], 0),
+        ] {
+            finds("absolute-path", count, &[(".mcp.json", &server(&words))]);
+        }
+        finds("absolute-path", 0, &[(".mcp.json", &server(&["docker", "run", "-i", "a", "python", "/app/x.py"]))]);
+        for (line, count) in [
+            ("python3 /opt/tools/x.py", 1),
+            ("python3 'D:\\tools\\x.py'", 1),
+            ("cd /tmp && /srv/x.sh", 1),
+            ("[ -f /opt/tools/x.py ] && python3 /opt/tools/x.py", 0),
+            ("/usr/bin/env true >/dev/null; sh /etc/x.sh", 0),
+            ("python3 x.py /opt/tools/x.py", 0),
+        ] {
+            finds("absolute-path", count, &[("hooks/hooks.json", &hook(line))]);
+        }
+    }
+
+    #[test]
+    fn a_variable_without_a_default_is_found_beside_one_that_has_it() {
+        for (value, count) in [("${HOST:-x}/${TOKEN}", 1), ("${HOST:-x}/${TOKEN:-}", 0), ("${A:-${B}}", 0)] {
+            let servers = serde_json::json!({ "mcpServers": { "s": { "command": "x", "env": { "A": value } } } });
+            finds("unset-variable", count, &[(".mcp.json", &servers.to_string())]);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Everything that the rules look at, read once.
 
 use super::Spot;
-use super::entries::{self, Entry, Text};
+use super::entries::{self, Entry, Remote, Text};
 use super::invalid;
 use super::shipped::Shipped;
 use super::steps::{self, Door, Fetch, Origin, Step, Walked, is_session_start};
@@ -23,6 +23,7 @@ pub struct Subject {
     pub root: PathBuf,
     pub plugin: Plugin,
     pub entries: Vec<Entry>,
+    pub remotes: Vec<Remote>,
     pub hooks: Vec<Hook>,
     pub steps: Vec<Step>,
     pub doors: Vec<Door>,
@@ -77,8 +78,22 @@ impl Subject {
         let Walked { steps, doors, fetches } = steps::all(&root, &hooks, &named.entries);
         let settings = settings(&root);
         let shipped = Shipped::of(&root);
-        let (entries, files) = (named.entries, named.files);
-        Ok(Self { plugin, entries, hooks, steps, doors, fetches, shipped, broken, refused, files, settings, root })
+        let (entries, remotes, files) = (named.entries, named.remotes, named.files);
+        Ok(Self {
+            plugin,
+            entries,
+            remotes,
+            hooks,
+            steps,
+            doors,
+            fetches,
+            shipped,
+            broken,
+            refused,
+            files,
+            settings,
+            root,
+        })
     }
 
     /// Whether a file or directory of the plugin reaches its users.

@@ -13,19 +13,45 @@ pub struct Variable<'a> {
     pub default: Option<&'a str>,
 }
 
-/// Every `${NAME}` and `${NAME:-…}` of a text.
+/// Every `${NAME}` and `${NAME:-…}` of a text. As for the host, each ends at the next `}`.
 pub fn braced(text: &str) -> Vec<Variable<'_>> {
     let mut found = Vec::new();
-    for (at, _) in text.match_indices("${") {
-        let Some(inner) = text[at + 2..].split('}').next().filter(|_| text[at..].contains('}')) else { continue };
+    let mut rest = text;
+    while let Some((inner, behind)) = rest.split_once("${").and_then(|(_, rest)| rest.split_once('}')) {
         let (name, default) = inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
         found.push(Variable { name, default });
+        rest = behind;
     }
     found
 }
 
-/// What in a text only a shell would expand: `$NAME`, `~/`, and `%NAME%` of Windows.
+/// What in a text only a shell would expand: `$NAME`, `~/`, `$(…)`, a command in backticks, and `%NAME%` of Windows.
 pub fn of_shell(text: &str) -> Option<String> {
+    upper(text).or_else(|| whole(text.split_once('=').map_or(text, |(_, value)| value))).or_else(|| run(text))
+}
+
+/// A whole value, or the first part of a path: what is a variable in lower case there may be anything else in a longer text.
+fn whole(value: &str) -> Option<String> {
+    let name = value.strip_prefix('$')?.split('/').next()?;
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    (name.len() > 1 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_name))
+        .then(|| format!("${name}"))
+}
+
+/// A command whose output is meant.
+fn run(text: &str) -> Option<String> {
+    let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_alphabetic());
+    let substituted = || {
+        let (_, rest) = text.split_once("$(")?;
+        rest.split_once(')').map(|(inner, _)| inner).filter(|inner| begins(inner))
+    };
+    let value = text.split_once('=').map_or(text, |(_, value)| value);
+    let quoted = || value.strip_prefix('`')?.split_once('`').map(|(inner, _)| inner).filter(|inner| begins(inner));
+    substituted().map(|inner| format!("$({inner})")).or_else(|| quoted().map(|inner| format!("`{inner}`")))
+}
+
+/// What is written so for a variable alone.
+fn upper(text: &str) -> Option<String> {
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let dollar = text.match_indices('$').find_map(|(at, _)| {
         let name: String = text[at + 1..].chars().take_while(|&c| is_name(c)).collect();
@@ -35,7 +61,8 @@ pub fn of_shell(text: &str) -> Option<String> {
     let percent = || {
         let (_, rest) = text.split_once('%')?;
         let (name, _) = rest.split_once('%')?;
-        (name.len() > 1 && name.chars().all(is_name)).then(|| format!("%{name}%"))
+        // Two of these are a byte in an address.
+        (name.len() > 2 && name.chars().all(is_name)).then(|| format!("%{name}%"))
     };
     dollar.or(home).or_else(percent)
 }
@@ -70,14 +97,39 @@ mod tests {
         let name = |text| braced(text).into_iter().map(|v| (v.name, v.default)).collect::<Vec<_>>();
         assert_eq!(name("a${B}c${D:-e}${F:-}"), [("B", None), ("D", Some("e")), ("F", Some(""))]);
         assert_eq!(name("$A ${"), []);
+        assert_eq!(name("${A:-${B}}/${C}"), [("A", Some("${B")), ("C", None)]);
     }
 
     #[test]
     fn what_only_a_shell_expands_is_told() {
-        for (text, told) in [("a/$HOME/b", "$HOME"), ("~/b", "~"), ("%APPDATA%\\x", "%APPDATA%")] {
+        for (text, told) in [
+            ("a/$HOME/b", "$HOME"),
+            ("~/b", "~"),
+            ("%APPDATA%\\x", "%APPDATA%"),
+            ("$token", "$token"),
+            ("--dir=$root_2/x", "$root_2"),
+            ("$(pwd)", "$(pwd)"),
+            ("--at=$(git rev-parse HEAD)/x", "$(git rev-parse HEAD)"),
+            ("`pwd`/x", "`pwd`"),
+        ] {
             assert_eq!(of_shell(text).as_deref(), Some(told));
         }
-        for text in ["${HOME}/b", "a~/b", "100%", "$1", "^a$", "50%-60%", "$x"] {
+        for text in [
+            "${HOME}/b",
+            "a~/b",
+            "100%",
+            "$1",
+            "^a$",
+            "50%-60%",
+            "$x",
+            "$top=5&$skip=1",
+            "{ $ref }",
+            "$.a",
+            "run `it`",
+            "$(1)",
+            "https%3A%2F%2Fh",
+            "%E2%82%AC",
+        ] {
             assert_eq!(of_shell(text), None, "{text}");
         }
     }
