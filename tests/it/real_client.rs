@@ -276,6 +276,25 @@ fn a_plugin_without_hooks_builds_and_serves_all_the_same() {
 }
 
 #[test]
+fn what_init_makes_of_an_empty_directory_serves_the_first_session() {
+    with_the_real_client(|| {
+        let index = Index::serve(&tools::mcp_wheels());
+        let mut plugin = Plugin::new("beside").uv().index(&index);
+        plugin.root = plugin.root.with_file_name("notes");
+        fs::create_dir(&plugin.root).unwrap();
+        let (program, ships) = (env!("CARGO_BIN_EXE_plugdeps"), plugin.temp().join("ships"));
+        executable(&ships, &format!("#!/bin/sh\nexec '{program}' \"$@\"\n"));
+        let init = plugin.bare_command(program).args(["init", "--yes", "--binary"]).arg(&ships).arg(&plugin.root);
+        init.run().ok().stderr_has("a first server, `server.py`, is written");
+        let plugin = plugin.hosted();
+        let api = Api::start().call("greet").with(serde_json::json!({ "name": "you" }));
+        let session = Claude { plugin: &plugin, api: &api }.once("call the tool");
+        let answers: Vec<String> = session.exchanges().into_iter().map(|exchange| exchange.answer).collect();
+        assert_eq!(answers, ["TOOL RESULT {\"result\":\"hello, you\"}"]);
+    });
+}
+
+#[test]
 fn uv_alone_is_enough() {
     with_the_real_client(|| {
         let mut scene = Scene::tiny(Installer::Uv);
@@ -326,7 +345,10 @@ fn the_host_does_with_a_servers_line_what_lint_says_of_it() {
     with_the_real_client(|| {
         let plugin = Plugin::new("x").hosted();
         let [told, first, second] = ["told", "first", "second"].map(|name| plugin.temp().join(name));
-        let words = ["${CLAUDE_PLUGIN_ROOT:-default}", "${UNSET_X}", "[${UNSET_X:-}]", "~", "$HOME", "${HOME}"];
+        let as_they_are = ["~", "$HOME", "$home", "$(pwd)", "`pwd`"];
+        let words =
+            ["${CLAUDE_PLUGIN_ROOT:-default}", "${UNSET_X}", "[${UNSET_X:-}]", "${UNSET_X:-${HOME}}", "${HOME}"];
+        let words = [&words[..], &as_they_are].concat();
         let mut server = writes(&told, &words);
         server["cwd"] = "${CLAUDE_PLUGIN_ROOT}".into();
         server["env"] = serde_json::json!({ "TOKEN": "${UNSET_X}", "CLAUDE_PLUGIN_ROOT": "/elsewhere" });
@@ -341,8 +363,8 @@ fn the_host_does_with_a_servers_line_what_lint_says_of_it() {
         let api = Api::start();
         Claude { plugin: &plugin, api: &api }.once("hello").exchanges();
         let [project, home] = [&plugin.project, &plugin.home].map(|path| path.to_str().unwrap());
-        let expected = [project, "${UNSET_X}", "/elsewhere", "default", "${UNSET_X}", "[]", "~", "$HOME", home]
-            .map(|w| format!("{w}\n"));
+        let expected = [project, "${UNSET_X}", "/elsewhere", "default", "${UNSET_X}", "[]", "${HOME}", home];
+        let expected: Vec<String> = expected.iter().chain(&as_they_are).map(|word| format!("{word}\n")).collect();
         assert_eq!(fs::read_to_string(&told).unwrap(), expected.concat());
         assert!(second.is_file() && !first.exists());
     });
