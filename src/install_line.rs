@@ -1,6 +1,8 @@
 //! The lines with which plugins install packages by themselves, in a hook or in a script: what by, where to, and what
 //! tells them that there is nothing to do.
 
+pub use crate::install_guard::Guard;
+use crate::install_guard::{checks, guard};
 use crate::old_form::{environment_of, is_python};
 use crate::options::{end_of_options, plain_words, value, values};
 use crate::package_name::Package;
@@ -27,23 +29,8 @@ pub enum Tool {
     Yarn,
     /// bun.
     Bun,
-}
-
-/// What tells a line that there is nothing to install.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
-    /// Nothing: it installs each time.
-    None,
-    /// A copy of the manifest is compared with it.
-    Diff,
-    /// Hashes are compared.
-    Hash,
-    /// Something is there.
-    Exists,
-    /// Two texts are the same, such as a version and the one that was written down.
-    Text,
-    /// A package can be imported, or a program is on PATH.
-    Import,
+    /// poetry, pipenv, pdm, conda and its kin, with environments of their own.
+    Other,
 }
 
 /// One installation.
@@ -125,7 +112,7 @@ pub fn read(commands: &[Command]) -> Installing {
     let mut found = Installing::default();
     for (at, command) in commands.iter().enumerate() {
         match install(command) {
-            Some(install) => found.installs.push(Install { guard: guard(&commands[..at]), ..install }),
+            Some(install) => found.installs.push(Install { guard: guard(&commands[..at], &commands[at..]), ..install }),
             None if is_housekeeping(command) => {}
             None => found.rest.push(command.clone()),
         }
@@ -136,70 +123,6 @@ pub fn read(commands: &[Command]) -> Installing {
 fn is_housekeeping(command: &Command) -> bool {
     let is_set = command.words.len() == 1 && command.words[0].split_once('=').is_some();
     is_set || command.words.is_empty() || HOUSEKEEPING.contains(&command.program()) || checks(command).is_some()
-}
-
-/// What the commands before check, the most telling of them.
-fn guard(before: &[Command]) -> Guard {
-    let checked: Vec<Guard> = before.iter().filter_map(checks).collect();
-    let order = [Guard::Diff, Guard::Hash, Guard::Text, Guard::Exists, Guard::Import];
-    order.into_iter().find(|guard| checked.contains(guard)).unwrap_or(Guard::None)
-}
-
-/// What a command checks, if that is what it does.
-fn checks(command: &Command) -> Option<Guard> {
-    let words = &command.words;
-    let has = |word: &str| words.iter().any(|own| own == word);
-    match command.program() {
-        "diff" | "cmp" => Some(Guard::Diff),
-        "sha256sum" | "shasum" | "md5sum" | "md5" => Some(Guard::Hash),
-        "[" | "[[" | "test" if ["=", "==", "!="].iter().any(|sign| has(sign)) => compared(words),
-        "[" | "[[" | "test" if ["-d", "-f", "-e", "-x", "-L", "-s"].iter().any(|sign| has(sign)) => {
-            words.iter().any(|word| tells_of_packages(word)).then_some(Guard::Exists)
-        }
-        program if is_python(program) => {
-            let code = words.iter().position(|word| word == "-c").and_then(|at| words.get(at + 1));
-            code.filter(|code| code.contains("import ")).map(|_| Guard::Import)
-        }
-        "pip" | "pip3" => has("show").then_some(Guard::Import),
-        _ => None,
-    }
-}
-
-/// Hashes or versions that are compared; a flag says nothing of packages.
-fn compared(words: &[String]) -> Option<Guard> {
-    let tells = |parts: &[&str]| words.iter().any(|word| parts.iter().any(|part| word.to_lowercase().contains(part)));
-    let is_version = |word: &String| {
-        let numbers = word.split('.').filter(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()));
-        numbers.count() >= 2
-    };
-    if tells(&["hash", "sum", "digest"]) {
-        return Some(Guard::Hash);
-    }
-    (tells(&["version", "stamp", "$(cat "]) || words.iter().any(is_version)).then_some(Guard::Text)
-}
-
-/// Whether that it is there is taken for that something was installed; that a manifest is there says nothing.
-fn tells_of_packages(path: &str) -> bool {
-    let parts = [
-        "node_modules",
-        "venv",
-        "site-packages",
-        "install",
-        "stamp",
-        "marker",
-        "sentinel",
-        "done",
-        "ready",
-        "deps",
-        "bin/python",
-        "bin/pip",
-        "/env",
-        "lib",
-    ];
-    let path = path.to_lowercase();
-    let is_manifest =
-        [".txt", ".toml", ".json", ".lock", ".lockb", ".yaml", ".sh"].iter().any(|end| path.ends_with(end));
-    !is_manifest && parts.iter().any(|part| path.contains(part))
 }
 
 /// The installation that a command is.
@@ -213,8 +136,16 @@ pub fn install(command: &Command) -> Option<Install> {
         "uv" => of_uv(command),
         "pipx" if has(words, 1, "install") => Some(of_tool(command, &words[2..])),
         "npm" | "pnpm" | "yarn" | "bun" => of_node(command, program),
+        "poetry" | "pipenv" | "pdm" => of_other(command, &["install", "sync"]),
+        "conda" | "mamba" | "micromamba" => of_other(command, &["install", "create"]),
         _ => None,
     }
+}
+
+fn of_other(command: &Command, verbs: &[&str]) -> Option<Install> {
+    let options = " -C --directory -P --project -p --prefix -n --name ";
+    let verb = command.words.get(end_of_options(&command.words[1..], options, &[]) + 1)?;
+    verbs.contains(&verb.as_str()).then(|| Install::new(Tool::Other, command))
 }
 
 fn has(words: &[String], at: usize, word: &str) -> bool {
@@ -395,7 +326,20 @@ mod tests {
         is("cd $R; pnpm i", Tool::Pnpm, Guard::None, "$R", "$R");
         is("cd $R; yarn", Tool::Yarn, Guard::None, "$R", "$R");
         is("cd $R; bun install --production", Tool::Bun, Guard::None, "$R", "$R");
-        for line in ["npm run build", "uv run x", "pip list", "yarn start", "python -m mod", "npm", "bun x.ts"] {
+        is("cd $R && poetry -q install --no-root", Tool::Other, Guard::None, "", "");
+        is("conda create -y -p $D/env mcp", Tool::Other, Guard::None, "", "");
+        for line in [
+            "poetry run x",
+            "conda activate x",
+            "pdm",
+            "npm run build",
+            "uv run x",
+            "pip list",
+            "yarn start",
+            "python -m mod",
+            "npm",
+            "bun x.ts",
+        ] {
             assert!(of(line).installs.is_empty(), "{line}");
         }
     }
@@ -408,6 +352,10 @@ mod tests {
         is("[ \"$DEBUG\" = 1 ] && pip install a", Tool::Pip, Guard::None, "a", "");
         is("cmp a b || { [ -d $D/venv ] || python3 -m venv $D/venv; pip install a; }", Tool::Pip, Guard::Diff, "a", "");
         is("[ \"$(cat $D/v)\" = 1.2 ] || pip install a", Tool::Pip, Guard::Text, "a", "");
+        is("test -f \"$D/.v1.2.0\" || (pip install a && touch \"$D/.v1.2.0\")", Tool::Pip, Guard::Text, "a", "");
+        is("[ -f \"$D/.ok\" ] || { pip install a; touch \"$D/.ok\"; }", Tool::Pip, Guard::Exists, "a", "");
+        is("[ $R/x -nt \"$D/.ok\" ] && pip install a; touch \"$D/.ok\"", Tool::Pip, Guard::None, "a", "");
+        is("[ -f \"$D/.ok\" ] && pip install a; touch x", Tool::Pip, Guard::None, "a", "");
         is("[ \"$HASH\" != \"$OLD_HASH\" ] && pip install a", Tool::Pip, Guard::Hash, "a", "");
         is("python3 -c 'import mcp' 2>/dev/null || pip install mcp", Tool::Pip, Guard::Import, "mcp", "");
         is("pip install mcp", Tool::Pip, Guard::None, "mcp", "");

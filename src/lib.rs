@@ -130,6 +130,8 @@ pub mod package_name;
 #[cfg(feature = "author")]
 pub mod old_form;
 #[cfg(feature = "author")]
+pub mod install_guard;
+#[cfg(feature = "author")]
 pub mod install_line;
 #[cfg(feature = "author")]
 pub mod capture;

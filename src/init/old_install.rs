@@ -132,6 +132,9 @@ fn hindrance_of(draft: &Draft, install: &Install) -> Option<String> {
     if install.is_global || install.tool == Tool::UvTool {
         return Some("it installs for all programs of the user".into());
     }
+    if install.tool == Tool::Other {
+        return Some("it installs in a way that plugdeps does not know".into());
+    }
     let named = install.packages.iter().find(|package| !TOOLS.contains(&package.name.as_str()));
     if let Some(package) = named {
         return Some(format!("it names `{}` itself, which belongs into a manifest", package.text));

@@ -371,6 +371,7 @@ fn a_hook_goes_when_plugdeps_does_all_that_it_did() {
 #[test]
 fn a_hook_stays_that_does_more_or_by_which_somebody_else_lives() {
     hook_goes(&[], "npm install -g thing", false, "for all programs of the user");
+    hook_goes(&[], "cd ${CLAUDE_PLUGIN_ROOT} && poetry install", false, "in a way that plugdeps does not know");
     hook_goes(&[], "pip install httpx", false, "it names `httpx` itself");
     hook_goes(&[], "pip install -r ${CLAUDE_PLUGIN_ROOT}/other.txt", false, "no such manifest");
     hook_goes(

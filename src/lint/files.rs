@@ -97,12 +97,17 @@ fn private_address(subject: &Subject, label: &str) -> Option<Spot> {
 }
 
 fn addresses(line: &str) -> impl Iterator<Item = &str> {
-    let starts = line.match_indices("https://").chain(line.match_indices("http://")).map(|(at, _)| at);
+    // A comment may name the project that was locked.
+    let files = line.match_indices("file:///").filter(|_| !line.trim_start().starts_with('#'));
+    let starts = line.match_indices("https://").chain(line.match_indices("http://")).chain(files).map(|(at, _)| at);
     starts.map(|at| line[at..].split(['"', '\'', ' ', ',', '}', ')']).next().unwrap_or_default())
 }
 
 /// By its host; the path may say anything.
 fn is_private(address: &str) -> bool {
+    if address.starts_with("file:") {
+        return !address.contains("${");
+    }
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let host = rest.split('/').next().unwrap_or_default();
     let has_login = host.contains('@');
@@ -217,6 +222,7 @@ mod tests {
             "http://localhost:4873/a",
             "https://me:pw@h.example/a",
             "http://10.0.0.1/a",
+            "file:///home/ann/a-1-py3-none-any.whl",
         ] {
             assert!(is_private(address), "{address}");
         }
@@ -225,6 +231,8 @@ mod tests {
         {
             assert!(!is_private(address), "{address}");
         }
+        assert!(!is_private("file:///${PROJECT_ROOT}/a.whl"));
+        assert_eq!(addresses("# via a @ file:///home/ann/a").count(), 0);
         let line = "resolved \"https://a/b\" and 'http://c/d'";
         assert_eq!(addresses(line).collect::<Vec<_>>(), ["https://a/b", "http://c/d"]);
     }

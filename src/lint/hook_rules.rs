@@ -1,6 +1,7 @@
 //! Rules of hooks, above all of those that install packages.
 
 use super::Spot;
+use super::paths::is_relative;
 use super::steps::{Door, Origin, Output, Step};
 use super::subject::{Subject, is_our_hook};
 use super::variables::DATA;
@@ -62,6 +63,43 @@ pub fn installs_itself(subject: &Subject) -> Vec<Spot> {
     }
     found.extend(subject.used().into_iter().flat_map(own_lines));
     found
+}
+
+/// What a hook or a server installs from where the session began, and means from the plugin: its line goes nowhere before.
+pub fn installed_from_session(subject: &Subject) -> Vec<Spot> {
+    let mut found = Vec::new();
+    for step in subject.steps.iter().filter(|step| step.is_line()) {
+        found.extend(step.installs.iter().find_map(|install| Some((install, of_session(subject, install)?))).map(
+            |(install, meant)| {
+                let why = format!(
+                    "it runs in the session's directory, the user's project: it is that project's `{meant}` which is \
+                     installed there, if it has one"
+                );
+                Spot::new(step.place_of(install), why, FIX)
+            },
+        ));
+    }
+    found
+}
+
+/// The file of the plugin that tells what a line means to install, where the session's directory is looked into.
+fn of_session(subject: &Subject, install: &Install) -> Option<String> {
+    let is_bare = install.manifests.is_empty() && install.packages.is_empty() && !install.is_global;
+    let is_here = |path: &str| path.trim_end_matches('/') == "." || path.is_empty();
+    let meant: Vec<&str> = match install.tool {
+        Tool::Pip | Tool::UvPip if install.directories.iter().any(|path| is_here(path)) => {
+            vec!["pyproject.toml", "setup.py"]
+        }
+        Tool::Pip | Tool::UvPip => {
+            install.manifests.iter().map(String::as_str).filter(|path| is_relative(path)).collect()
+        }
+        Tool::UvSync if is_bare => vec!["pyproject.toml"],
+        Tool::Npm | Tool::Pnpm | Tool::Yarn | Tool::Bun if is_bare && install.directories.is_empty() => {
+            vec!["package.json"]
+        }
+        _ => Vec::new(),
+    };
+    meant.into_iter().find(|path| subject.ships(path)).map(str::to_owned)
 }
 
 /// `.` and `-e .` in a requirements file.
@@ -233,5 +271,50 @@ mod tests {
         finds("hook-stdout", 0, &[("hooks/hooks.json", &script), ("start.sh", &functions)]);
         let silent = hook(&format!("sh \"{ROOT}/start.sh\" >&2"));
         finds("hook-stdout", 1, &[("hooks/hooks.json", &silent), ("start.sh", &own)]);
+    }
+    #[test]
+    fn what_a_line_installs_from_the_session_s_directory_is_told() {
+        let python = [("pyproject.toml", "[project]\nname = \"s\"\n"), ("requirements.txt", "a==1\n")];
+        let node = [("package.json", "{}")];
+        for (line, count) in [
+            ("pip install -q .", 1),
+            ("uv pip install --system -e .[all]", 1),
+            ("pip install -q -r requirements.txt", 1),
+            ("pip install -q -r other.txt", 0),
+            ("uv sync -q", 1),
+            ("uv sync -q --project \"${CLAUDE_PLUGIN_ROOT}\"", 0),
+            ("cd \"${CLAUDE_PLUGIN_ROOT}\" && pip install -q .", 0),
+            ("pip install -q ./wheels/a-1-py3-none-any.whl", 0),
+            ("npm ci --silent", 0),
+        ] {
+            finds("relative-path", count, &[&python[..], &[("hooks/hooks.json", &hook(line))]].concat());
+        }
+        for (line, count) in [
+            ("npm ci --silent", 1),
+            ("npm ci --silent --prefix \"${CLAUDE_PLUGIN_ROOT}\"", 0),
+            ("npm install -g --silent a", 0),
+            ("pip install -q .", 0),
+        ] {
+            finds("relative-path", count, &[&node[..], &[("hooks/hooks.json", &hook(line))]].concat());
+        }
+        // Where a script is, its text does not tell for certain.
+        let script = hook(&format!("sh \"{ROOT}/x.sh\""));
+        finds("relative-path", 0, &[&python[..], &[("hooks/hooks.json", &script), ("x.sh", "pip install .")]].concat());
+    }
+
+    #[test]
+    fn installers_of_other_kinds_and_in_code_are_seen_in_a_hook() {
+        for (line, count) in [
+            (format!("cd \"{ROOT}\" && poetry install"), 1),
+            ("conda install -y mcp".to_owned(), 1),
+            ("python3 -c \"import subprocess; subprocess.run(['pip', 'install', 'a'])\"".to_owned(), 1),
+            ("node -e \"require('child_process').execSync('npm ci')\"".to_owned(), 1),
+            ("python3 -c \"print('pip install a')\"".to_owned(), 0),
+            ("poetry --version".to_owned(), 0),
+        ] {
+            finds("hook-installs", count, &[("hooks/hooks.json", &hook(&line))]);
+        }
+        let stamp = "test -f \"$D/.v1.2.0\" || (pip install -q a && touch \"$D/.v1.2.0\")";
+        finds("version-stamp", 1, &[("hooks/hooks.json", &hook(stamp))]);
     }
 }

@@ -14,6 +14,7 @@ use crate::project::split;
 use crate::provenance;
 use crate::requirement_line::{Named, normalised_name};
 use crate::runtime::Runtime;
+use crate::shell_line::program_name;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -61,7 +62,7 @@ fn servers(subject: &Subject) -> impl Iterator<Item = (&Entry, String)> {
 
 pub fn esm_node_path(subject: &Subject) -> Vec<Spot> {
     let with = servers(subject).filter_map(|(entry, script)| Some((entry, script, entry.variable("NODE_PATH")?)));
-    with.filter(|(_, script, _)| is_module(subject, script))
+    with.filter(|(entry, script, _)| is_module(subject, entry, script))
         .map(|(entry, script, value)| {
             let why = format!("`{script}` is an ES module, and `import` does not look into `NODE_PATH`");
             Spot::new(
@@ -73,9 +74,16 @@ pub fn esm_node_path(subject: &Subject) -> Vec<Spot> {
         .collect()
 }
 
-fn is_module(subject: &Subject, script: &str) -> bool {
-    let by_package = || package_above(subject, script).is_some_and(|(_, package)| package["type"] == "module");
-    script.ends_with(".mjs") || script.ends_with(".mts") || script.ends_with(".js") && by_package()
+fn is_module(subject: &Subject, entry: &Entry, script: &str) -> bool {
+    let kind = || package_above(subject, script).map_or(Value::Null, |(_, package)| package["type"].clone());
+    // Node tells by its text what nothing else tells; what builds TypeScript makes `require` of it.
+    let by_text = || {
+        let text = subject.text(script).unwrap_or_default();
+        let imports = text.lines().any(|line| line.starts_with("import") && !imports::specifiers(line).is_empty());
+        imports && program_name(&entry.start.program) == "node"
+    };
+    let of_js = || kind() == "module" || kind().is_null() && by_text();
+    script.ends_with(".mjs") || script.ends_with(".mts") || script.ends_with(".js") && of_js()
 }
 
 pub fn dev_dependency(subject: &Subject) -> Vec<Spot> {
@@ -205,4 +213,35 @@ fn uv_outdated(manifest: &Manifest) -> Option<Spot> {
     })?;
     let why = format!("`{}` is not in `{}`, which is installed as it is", missing.text, manifest.label);
     Some(Spot::new((&missing.file, missing.line), why, "run `uv lock` and commit the lock"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::finds;
+
+    #[test]
+    fn a_module_is_told_by_its_package_or_by_its_text() {
+        let server = |program: &str, file: &str| {
+            let args = [format!("${{CLAUDE_PLUGIN_ROOT}}/{file}")];
+            let env = serde_json::json!({ "NODE_PATH": "${CLAUDE_PLUGIN_DATA}/node_modules" });
+            let server = serde_json::json!({ "command": program, "args": args, "env": env });
+            serde_json::json!({ "mcpServers": { "s": server } }).to_string()
+        };
+        let import = "import { z } from \"zod\";\n";
+        for (program, file, text, package, count) in [
+            ("node", "s.js", import, "{ \"type\": \"module\" }", 1),
+            ("node", "s.js", import, "{}", 1),
+            ("node", "s.js", "const { z } = require(\"zod\");\n", "{}", 0),
+            ("node", "s.js", import, "{ \"type\": \"commonjs\" }", 0),
+            ("bun", "s.js", import, "{}", 0),
+            ("tsx", "s.ts", import, "{}", 0),
+        ] {
+            finds(
+                "esm-node-path",
+                count,
+                &[(".mcp.json", &server(program, file)), (file, text), ("package.json", package)],
+            );
+        }
+        finds("esm-node-path", 1, &[(".mcp.json", &server("node", "s.js")), ("s.js", import)]);
+    }
 }

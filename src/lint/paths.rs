@@ -2,6 +2,7 @@
 
 use super::Spot;
 use super::entries::{Entry, Text};
+use super::hook_rules::installed_from_session;
 use super::invalid::is_file;
 use super::subject::Subject;
 use super::variables::{DATA, ROOT, braced, in_plugin, of_shell, plain};
@@ -243,10 +244,11 @@ pub fn relative_path(subject: &Subject) -> Vec<Spot> {
         named.extend(scripts.map(|path| ((hook.file.as_str(), hook.line), false, path)));
     }
     let relative = named.into_iter().filter(|(.., path)| is_relative(path));
-    relative.filter_map(|(place, is_meant, path)| from_session(subject, place, is_meant, &path)).collect()
+    let started = relative.filter_map(|(place, is_meant, path)| from_session(subject, place, is_meant, &path));
+    started.chain(installed_from_session(subject)).collect()
 }
 
-fn is_relative(path: &str) -> bool {
+pub fn is_relative(path: &str) -> bool {
     !path.starts_with(['/', '$', '~', '%']) && path.as_bytes().get(1) != Some(&b':')
 }
 

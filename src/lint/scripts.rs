@@ -2,6 +2,7 @@
 //! have a shell or an installer do.
 
 use crate::install_line::{self, Install, Installing};
+use crate::old_form::is_python;
 use crate::shell_line::{Command, commands};
 
 /// What starts another program, in Python and in JavaScript.
@@ -70,14 +71,24 @@ pub fn of_calls(text: &str) -> Installing {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Installing::default();
     for (at, line) in lines.iter().enumerate() {
-        let is_call = line.len() < LONGEST_LINE && CALLS.iter().any(|call| line.contains(call));
-        if is_call
-            && !is_comment(line)
-            && let Some(install) = called(&lines[at..])
+        let call = CALLS.iter().filter_map(|call| line.find(call)).min();
+        if let Some(call) = call.filter(|_| line.len() < LONGEST_LINE && !is_comment(line))
+            && let Some(install) = called(&line[call..], &lines[at + 1..])
         {
             found.installs.push(Install { line: at + 1, ..install });
         }
     }
+    found
+}
+
+/// The same of code that a command is given as an argument: `python3 -c`, `node -e`.
+pub fn of_code(command: &Command) -> Installing {
+    let is_code = |word: &String| ["-c", "-e", "--eval"].contains(&word.as_str());
+    let runs_code = is_python(command.program()) || command.program() == "node";
+    let at = command.words.iter().position(is_code).filter(|_| runs_code);
+    let code = at.and_then(|at| command.words.get(at + 1)).map_or("", String::as_str);
+    let mut found = of_calls(code);
+    found.installs.iter_mut().for_each(|install| install.line = command.line);
     found
 }
 
@@ -87,8 +98,8 @@ fn is_comment(line: &str) -> bool {
 }
 
 /// The installation that a call is, by the strings in it.
-fn called(lines: &[&str]) -> Option<Install> {
-    let call = lines.iter().take(LINES_OF_CALL);
+fn called(first: &str, more: &[&str]) -> Option<Install> {
+    let call = std::iter::once(&first).chain(more).take(LINES_OF_CALL);
     let mut words = Vec::new();
     for line in call.filter(|line| line.len() < LONGEST_LINE) {
         words.extend(strings(line));
@@ -143,6 +154,7 @@ mod tests {
             "execSync('npm install --omit=dev', { cwd: root });",
             "spawnSync(\"npm\", [\"ci\", \"--no-audit\"], {});",
             "subprocess.run(\n    [sys.executable, \"-m\", \"pip\", \"install\", \"-r\", path],\n)",
+            "import subprocess as s; x = 'y'; subprocess.run(['pip', 'install', x])",
             "subprocess.check_call([\"uv\", \"sync\", \"--project\", root])",
         ] {
             let found = of_calls(text);

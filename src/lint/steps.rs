@@ -86,6 +86,11 @@ impl Step {
         (&self.file, self.line.unwrap_or(line))
     }
 
+    /// Whether it is the line of a hook or a server itself.
+    pub fn is_line(&self) -> bool {
+        self.line.is_some()
+    }
+
     /// The installation that the others are for: the first that brings more than an empty environment and its installer.
     pub fn main(&self) -> &Install {
         self.installs.iter().find(|install| !install.is_of_tools()).unwrap_or(&self.installs[0])
@@ -120,6 +125,9 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn commands(&mut self, origin: Origin, file: &str, line: Option<usize>, commands: &[Command], depth: usize) {
         self.add(origin, file, line, install_line::read(commands), told(commands));
+        for command in commands {
+            self.add(origin, file, line, scripts::of_code(command), None);
+        }
         if let (Origin::Hook(hook), Some((own, output))) = (origin, spoilt(commands)) {
             self.doors.push(Door { hook, file: file.to_owned(), line: line.unwrap_or(own), output });
         }
