@@ -1,6 +1,6 @@
 //! The form of the repository: an order of modules, no unsafe code, short files, and no address but the world's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -133,6 +133,25 @@ fn every_test_that_is_to_run_on_windows_as_well_is_there() {
         let is_there = tests.iter().any(|(name, text)| is_its(name) && text.contains(&format!("fn {function}(")));
         assert!(is_there, "there is no test `{test}`");
     }
+}
+
+#[test]
+fn files_of_which_no_test_runs_on_windows_are_told() {
+    let root = repository();
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let lists = [read("tests/it/windows.txt"), read("tests/it/windows_slow.txt")].concat();
+    let run: BTreeSet<&str> = lists.lines().filter_map(|line| line.split_once("::")).map(|(file, _)| file).collect();
+    let page = read("docs/reliability.md");
+    let sentence = page.replace('\n', " ");
+    let sentence = sentence.split("no test runs there: ").nth(1).and_then(|rest| rest.split('.').next()).unwrap();
+    let told: Vec<String> = sentence.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    let files =
+        fs::read_dir(root.join("tests/it")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files = files.filter_map(|name| name.strip_suffix(".rs").map(str::to_owned));
+    let is_other = |name: &String| !["main", "windows"].contains(&name.as_str()) && !run.contains(name.as_str());
+    let mut there: Vec<String> = files.filter(is_other).collect();
+    there.sort();
+    assert_eq!(told, there);
 }
 
 #[test]
