@@ -25,13 +25,14 @@ pub(super) fn usual_places() -> Vec<Candidate> {
 
 /// The same for Node.
 pub(super) fn usual_node_places() -> Vec<Candidate> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let places = [
-        ("ProgramFiles", "nodejs\\node.exe"),
-        ("NVM_SYMLINK", "node.exe"),
-        ("LOCALAPPDATA", "Programs\\nodejs\\node.exe"),
-        ("USERPROFILE", "scoop\\apps\\nodejs\\current\\node.exe"),
+        (variable("ProgramFiles"), "nodejs\\node.exe"),
+        (variable("NVM_SYMLINK"), "node.exe"),
+        (variable("LOCALAPPDATA"), "Programs\\nodejs\\node.exe"),
+        (variable("USERPROFILE"), "scoop\\apps\\nodejs\\current\\node.exe"),
     ];
-    let found = places.into_iter().filter_map(|(name, rest)| Some(PathBuf::from(std::env::var_os(name)?).join(rest)));
+    let found = places.into_iter().filter_map(|(base, rest)| Some(base?.join(rest)));
     found.map(|path| Candidate { path, args: &[] }).collect()
 }
 

@@ -437,12 +437,17 @@ fn what_is_set_for_pip_reaches_uv_under_the_name_that_the_table_gives() {
     }
 }
 
+/// The files of `src/`, as one text.
+fn sources() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = walkdir::WalkDir::new(root).into_iter().flatten().map(walkdir::DirEntry::into_path);
+    files.filter_map(|path| fs::read_to_string(path).ok()).collect()
+}
+
 #[test]
 fn each_variable_that_is_told_is_read() {
     let page = text(PAGE);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let files = walkdir::WalkDir::new(root).into_iter().flatten().map(walkdir::DirEntry::into_path);
-    let sources: String = files.filter_map(|path| fs::read_to_string(path).ok()).collect();
+    let sources = sources();
     let is_variable =
         |word: &&str| word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase() || "_0123456789".contains(c));
     let table = rows(section(&page, "## Environment variables"));
@@ -451,4 +456,21 @@ fn each_variable_that_is_told_is_read() {
     for name in told.chain(named).filter(is_variable) {
         assert!(sources.contains(&format!("\"{name}\"")), "nothing reads `{name}`");
     }
+}
+
+#[test]
+fn each_variable_that_is_read_is_told() {
+    let page = text(PAGE);
+    let told: BTreeSet<&str> = codes(&page)
+        .into_iter()
+        .flat_map(|code| code.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+        .collect();
+    let sources = sources();
+    let calls = ["var_os(\"", "env::var(\"", "variable(\""];
+    let read = calls.iter().flat_map(|call| sources.split(call).skip(1)).filter_map(|rest| rest.split('"').next());
+    // A debug build's alone.
+    let read: BTreeSet<&str> = read.filter(|name| !name.starts_with("PLUGDEPS_FAULT")).collect();
+    assert!(read.contains("NVM_SYMLINK") && read.contains("PATH"), "they are not seen: {read:?}");
+    let untold: Vec<_> = read.difference(&told).collect();
+    assert!(untold.is_empty(), "`{PAGE}` does not tell that these are read: {untold:?}");
 }
