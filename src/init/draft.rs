@@ -113,7 +113,7 @@ impl Draft {
         }
     }
 
-    /// What is written goes into the plugin, wherever links of it lead.
+    /// What is written goes into the plugin: behind a link to one of its own directories as well, and in the place of none.
     fn refuse_link(&self, path: &str) -> Result<()> {
         let own = self.root.join(path);
         let mut above = own.ancestors().skip(1).take_while(|directory| directory.starts_with(&self.root));
@@ -123,7 +123,8 @@ impl Draft {
             return Ok(());
         }
         let error = Error::new(Kind::Usage, format!("change `{path}`"));
-        let error = error.because("it is a link, or lies behind one, and nothing is written through links");
+        let error = error
+            .because("it is a link, or lies behind one that leads out of the plugin: nothing is written through those");
         Err(error.hint("put the file itself there, or name the directory in which it is"))
     }
 

@@ -404,8 +404,27 @@ fn what_is_no_json_or_leads_out_of_the_plugin_is_named_and_nothing_is_written() 
     }
     let plugin = plain();
     symlink(elsewhere.path(), plugin.root.join("hooks")).unwrap();
-    plugin.init(&["--yes"]).run().exits(2).stderr_has("nothing is written through links");
+    let refused = "or lies behind one that leads out of the plugin: nothing is written through those";
+    plugin.init(&["--yes"]).run().exits(2).stderr_has(refused);
     assert!(fs::read_dir(elsewhere.path()).unwrap().next().is_none() && plugin.text(".mcp.json") == PLAIN);
+}
+
+#[test]
+fn a_link_to_another_directory_of_the_plugin_is_followed_and_one_to_a_file_is_not() {
+    let plugin = plain();
+    fs::create_dir(plugin.root.join("real")).unwrap();
+    symlink("real", plugin.root.join("hooks")).unwrap();
+    plugin.init(&["--yes"]).run().ok();
+    assert!(plugin.text("real/hooks.json").contains("session-start"));
+    assert!(fs::symlink_metadata(plugin.root.join("hooks")).unwrap().is_symlink());
+    plugin.init(&["--yes"]).run().ok().stderr_has("nothing to do");
+    plugin.init(&["--undo", "--yes"]).run().ok();
+    assert!(!plugin.root.join("real/hooks.json").exists() && plugin.text(".mcp.json") == PLAIN);
+    let plugin = plain().file("servers.json", PLAIN);
+    fs::remove_file(plugin.root.join(".mcp.json")).unwrap();
+    symlink("servers.json", plugin.root.join(".mcp.json")).unwrap();
+    plugin.init(&["--yes"]).run().exits(2).stderr_has("change `.mcp.json`");
+    assert_eq!(plugin.text("servers.json"), PLAIN);
 }
 
 #[test]
