@@ -64,7 +64,7 @@ fn python(me: &Path, args: &[String]) {
     let script = args.iter().find(|arg| arg.ends_with(".py")).map(Path::new);
     let rest = args.iter().position(|arg| arg.ends_with(".py")).map_or(&[][..], |at| &args[at + 1..]);
     match script.and_then(Path::file_stem).and_then(|name| name.to_str()) {
-        None if args.iter().any(|arg| arg == "-c") => tell_who(me),
+        None if args.iter().any(|arg| arg == "-c") => tell_who(me, args),
         None => say(&format!("ran {}", me.display())),
         Some("serve") => serve(me),
         Some("exit") => exit(rest[0].parse().unwrap()),
@@ -80,8 +80,12 @@ fn python(me: &Path, args: &[String]) {
     }
 }
 
-/// As Python answers plugdeps, in text mode.
-fn tell_who(me: &Path) {
+/// As Python answers plugdeps, in text mode. Of the launcher it is the newest Python 3 only where that is asked for.
+fn tell_who(me: &Path, args: &[String]) {
+    if me.ends_with("py.exe") && args[0] != "-3" {
+        say("it was not asked for Python 3");
+        exit(103);
+    }
     let settings = fs::read_to_string(me.ancestors().nth(2).unwrap().join("pyvenv.cfg")).unwrap_or_default();
     let home = settings.lines().find_map(|line| line.strip_prefix("home = ")).map(PathBuf::from);
     let base = match env::var_os("STUB_PYTHON").filter(|_| me.ends_with("py.exe")) {
