@@ -369,3 +369,58 @@ fn the_host_does_with_a_servers_line_what_lint_says_of_it() {
         assert!(second.is_file() && !first.exists());
     });
 }
+
+/// What lint says is invalid in files of the host's, and whether the host's own validation objects.
+#[track_caller]
+fn judged(plugin: &Plugin, name: &str, text: &str) -> (bool, bool) {
+    let path = plugin.root.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let before = fs::read(&path).ok();
+    fs::write(&path, text).unwrap();
+    let found = plugin.bare_command(env!("CARGO_BIN_EXE_plugdeps")).args(["lint", "--json"]).arg(&plugin.root).run();
+    let client = plugin.bare_command(tools::claude_code().unwrap()).args(["plugin", "validate"]).arg(&plugin.root);
+    let said = client.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1").env("DISABLE_AUTOUPDATER", "1").run();
+    let objections = ["silently drops", "silently dropped", "ignored at runtime", "Validation failed"];
+    match before {
+        Some(before) => fs::write(&path, before).unwrap(),
+        None => fs::remove_file(&path).unwrap(),
+    }
+    let found = found.json()["findings"].to_string();
+    let is_found = ["invalid-entry", "missing-file", "outside-plugin"].iter().any(|rule| found.contains(rule));
+    (is_found, objections.iter().any(|objection| said.stdout.contains(objection) || said.stderr.contains(objection)))
+}
+
+#[test]
+fn lint_finds_invalid_in_the_hosts_files_what_the_hosts_own_validation_does() {
+    with_the_real_client(|| {
+        let plugin = Plugin::new("x");
+        fs::rename(plugin.root.join("bin"), plugin.root.join("libexec")).unwrap();
+        let description = ".claude-plugin/plugin.json";
+        let group = |hook: &str| format!("{{ \"hooks\": {{ \"Stop\": [ {{ \"hooks\": [ {hook} ] }} ] }} }}");
+        for (name, text, is_wrong) in [
+            (".mcp.json", "null".into(), true),
+            (".mcp.json", "{ \"mcpServers\": { \"a\": { \"args\": [] } } }".into(), true),
+            (".mcp.json", "{ \"mcpServers\": { \"a\": { \"command\": \"sh\", \"args\": [1] } } }".into(), true),
+            (".mcp.json", "{ \"mcpServers\": { \"a\": { \"url\": \"https://h.example\" } } }".into(), true),
+            (
+                ".mcp.json",
+                "{ \"mcpServers\": { \"a\": { \"command\": \"sh\", \"args\": [\"-c\", \"\"] } } }".into(),
+                false,
+            ),
+            (".mcp.json", "{ \"a\": { \"type\": \"http\", \"url\": \"https://h.example\" } }".into(), false),
+            ("hooks/hooks.json", "{ \"hooks\": { \"Stop\": null } }".into(), true),
+            ("hooks/hooks.json", "{ \"hooks\": { \"hooks\": {} } }".into(), true),
+            ("hooks/hooks.json", "{}".into(), true),
+            ("hooks/hooks.json", group("{ \"type\": \"command\" }"), true),
+            ("hooks/hooks.json", group("{ \"command\": \"true\" }"), true),
+            ("hooks/hooks.json", group("{ \"type\": \"command\", \"command\": \"true\", \"timeout\": \"5\" }"), true),
+            ("hooks/hooks.json", group("{ \"type\": \"command\", \"command\": \"true\", \"timeout\": 5 }"), false),
+            (description, "{ \"name\": \"x\", \"mcpServers\": \"./missing.json\" }".into(), true),
+            (description, "{ \"name\": \"x\", \"hooks\": \"../hooks.json\" }".into(), true),
+            (description, "{ \"name\": \"x\", \"hooks\": \".claude-plugin/plugin.json\" }".into(), true),
+            (description, "{ \"name\": \"x\", \"mcpServers\": { \"a\": { \"command\": 1 } } }".into(), true),
+        ] {
+            assert_eq!(judged(&plugin, name, &text), (is_wrong, is_wrong), "`{name}`: {text}");
+        }
+    });
+}
