@@ -149,6 +149,8 @@ fn install(work: &Work<'_>, plan: Option<Plan>, generation: &Generation, session
 fn fill(need: &Need<'_>, backend: Backend, generation: &Generation, session: &mut Session<'_>) -> Result<String> {
     let backend = backend.prepare(need, generation, session)?;
     backend.make_environment(need, generation, session)?;
+    let there = || fs::names(&generation.site_packages(&need.interpreter.identity));
+    let before = there();
     // Beside the installation, which takes longer: a start that has to wait need not wait for this.
     std::thread::scope(|scope| {
         let probed = std::thread::Builder::new().spawn_scoped(scope, || probe(generation, need.interpreter));
@@ -156,6 +158,10 @@ fn fill(need: &Need<'_>, backend: Backend, generation: &Generation, session: &mu
         let installed = backend.install_packages(need, generation, session);
         installed.and(probed.join().unwrap_or_else(|_| Err(Error::new(Kind::InstallFailed, "probe the environment"))))
     })?;
+    // A setting of the user's that we do not know may have sent it all elsewhere.
+    if before == there() && need.manifest.asks_for_packages() {
+        return Err(session.failed(&failure::NOT_THERE, "no package was added to the environment".into()));
+    }
     Ok(backend.version(generation))
 }
 

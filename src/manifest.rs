@@ -14,6 +14,7 @@ use crate::node_lock;
 use crate::package::{self, Package};
 use crate::project::{Project, as_manifest_error, join};
 use crate::pyproject::{DynamicDependencies, Pyproject};
+use crate::requirement_line::asks_everywhere;
 use crate::requirements::{self, Closure, Item, Source};
 use crate::runtime::Runtime;
 use std::borrow::Cow;
@@ -284,6 +285,15 @@ impl Manifest {
     /// Facts about the requirements files, when it is made of such.
     pub fn facts(&self) -> requirements::Facts {
         self.closure.facts()
+    }
+
+    /// Whether it certainly asks pip, or uv in pip's place, for a package. uv is told itself where a lock of its own goes.
+    pub fn asks_for_packages(&self) -> bool {
+        match self.format {
+            Format::Requirements => self.closure.facts().asks,
+            Format::Pyproject | Format::Script => self.items().iter().any(|item| asks_everywhere(&item.text)),
+            _ => false,
+        }
     }
 
     /// The requirements files it is made of, or the lock.

@@ -24,7 +24,7 @@ mod os;
 mod os;
 
 pub use os::spawn_detached;
-pub use os::{HANDS_LOCKS_ON, NO_FILE, become_command, describe_end, detach_from_session, inherited_lock};
+pub use os::{HANDS_LOCKS_ON, NO_FILE, become_command, describe_end, detach_from_session, inherited_lock, was_killed};
 
 /// The command that only [`spawn_detached`] writes.
 pub const DETACH: &str = "__detach";

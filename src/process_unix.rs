@@ -147,6 +147,11 @@ pub fn become_command(
     }
 }
 
+/// Whether somebody ended it, and not a mistake of its own.
+pub fn was_killed(status: ExitStatus) -> bool {
+    [Some(9), Some(15)].contains(&status.signal())
+}
+
 /// How a process ended, for a person.
 pub fn describe_end(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {

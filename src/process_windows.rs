@@ -131,6 +131,11 @@ pub fn become_command(
     }
 }
 
+/// Whether somebody ended it, which a status does not tell here.
+pub fn was_killed(_status: ExitStatus) -> bool {
+    false
+}
+
 /// How a process ended, for a person.
 pub fn describe_end(status: ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| format!("exit status {code}"))

@@ -233,6 +233,12 @@ fn is_local(subject: &str, is_editable: bool) -> bool {
     is_editable || is_archive || path.starts_with('.') || path.contains(['/', '\\']) || is_prefixed(path, "file:")
 }
 
+/// Whether a requirement is for a package, not for a place, and for every machine.
+pub(crate) fn asks_everywhere(subject: &str) -> bool {
+    let named = Named::parse(subject);
+    !named.name.is_empty() && named.marker.is_none() && !is_local(subject, false)
+}
+
 /// The place in `name @ ./place[extra] ; marker`.
 pub(crate) fn local_place(subject: &str) -> &str {
     let place = place(subject);

@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::json::readable;
-use crate::requirement_line::{Flag, Line, Named, is_prefixed, local_place, shortened, shown};
+use crate::requirement_line::{Flag, Line, Named, asks_everywhere, is_prefixed, local_place, shortened, shown};
 use crate::requirement_text::{each_joined_line, without_comment};
 use serde::Serialize;
 use std::cell::OnceCell;
@@ -55,6 +55,8 @@ pub struct Facts {
     pub any_hash: bool,
     /// Requirements that neither they themselves nor a constraint hold at one version, nor a URL at one file.
     pub unpinned: Vec<Item>,
+    /// Whether a package is asked for on every machine.
+    pub asks: bool,
     /// Lines with `--extra-index-url`.
     pub extra_indexes: Vec<Item>,
 }
@@ -270,6 +272,7 @@ impl Facts {
         let has_hash = line.has_hash();
         let is_local = line.is_local();
         self.any_hash |= has_hash;
+        self.asks |= asks_everywhere(subject);
         if !has_hash {
             self.unhashed.push(item.clone());
         }

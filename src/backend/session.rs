@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::failure::{self, Class};
 use crate::log::Log;
-use crate::process::{Job, describe_end};
+use crate::process::{Job, describe_end, was_killed};
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,8 +45,9 @@ impl Session<'_> {
         match ended.status.code() {
             Some(0) => Ok(()),
             code => {
+                let killed = was_killed(ended.status) || code.is_some_and(tells_a_kill);
                 let class = match failure::classify(self.log.tail()) {
-                    unknown if unknown == &failure::UNKNOWN && code.is_none_or(tells_a_kill) => &failure::KILLED,
+                    unknown if unknown == &failure::UNKNOWN && killed => &failure::KILLED,
                     class => class,
                 };
                 Err(self.failed(class, describe_end(ended.status)))
@@ -54,7 +55,8 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn failed(&mut self, class: &'static Class, end: String) -> Error {
+    /// A failure of this class, with how it came out and the installer's last words.
+    pub fn failed(&mut self, class: &'static Class, end: String) -> Error {
         let mut error = Error::new(Kind::InstallFailed, class.sentence).because(end);
         // A person who watches has just read them.
         if let Some(words) = self.log.last_words().filter(|_| !self.log.is_live()) {

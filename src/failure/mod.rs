@@ -91,6 +91,15 @@ pub const INTERPRETER_GONE: Class = class(
     &[],
 );
 
+/// The installer did something else than it was told to.
+pub const NOT_THERE: Class = class(
+    "not-there",
+    "the installer ended well, but what was asked for is not in the environment",
+    "take settings that send packages elsewhere out of the installer's own files; the log names what is missing",
+    ONLY_A_CHANGE,
+    &[],
+);
+
 /// Nothing in the table matches.
 pub const UNKNOWN: Class =
     class("unknown", "the installer failed", "read the end of its log with `plugdeps --check`", PERHAPS, &[]);
@@ -101,7 +110,7 @@ pub fn spoken() -> impl Iterator<Item = &'static Class> {
 }
 
 /// Every class that is not.
-pub const UNSPOKEN: [&Class; 4] = [&DEADLINE, &KILLED, &INTERPRETER_GONE, &UNKNOWN];
+pub const UNSPOKEN: [&Class; 5] = [&DEADLINE, &KILLED, &INTERPRETER_GONE, &NOT_THERE, &UNKNOWN];
 
 /// What is said where the cause is not: pip names what it could not read a page for in warnings, if at all.
 pub const NOTHING_FOUND: &str = "nothing-found";

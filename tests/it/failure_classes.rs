@@ -611,6 +611,33 @@ fn a_build_that_takes_too_long_is_ended_and_told() {
 }
 
 #[test]
+fn an_installer_that_ends_well_and_installs_elsewhere_is_told() {
+    let packages = Packages::of(&[("alpha", "1.0")]);
+    for setting in ["target", "prefix"] {
+        fails("not-there", &[Uv("0.13.8"), Uv("0.9.7")], |tool| {
+            let plugin = needing(tool, "alpha", &packages);
+            let (settings, elsewhere) = (plugin.home.join(".config/uv/uv.toml"), plugin.temp().join("elsewhere"));
+            fs::create_dir_all(settings.parent().unwrap()).unwrap();
+            fs::write(settings, format!("[pip]\n{setting} = {:?}\n", elsewhere.display().to_string())).unwrap();
+            plugin
+        });
+    }
+    // Whoever asks for nothing on this machine gets nothing, and that is well.
+    let nothing = "alpha; python_version < '3'\n-e .";
+    EVERY.iter().for_each(|tool| _ = needing(*tool, nothing, &packages).sync().ok());
+}
+
+#[test]
+fn an_installer_that_breaks_down_is_not_said_to_want_memory() {
+    for (signal, class) in [("SEGV", "unknown"), ("ABRT", "unknown"), ("KILL", "killed"), ("TERM", "killed")] {
+        let plugin = Plugin::new("x").file("requirements.txt", "alpha\n");
+        let says = format!("#!/bin/sh\n[ $1 = --version ] && exit\nkill -{signal} $$\n");
+        let plugin = plugin.script("uv", &says);
+        tells(&plugin, &plugin.sync(), class, Uv("a stub"));
+    }
+}
+
+#[test]
 fn what_nobody_knows_is_told_in_the_installers_last_words() {
     let index = with_login("http://127.0.0.1:9/simple");
     let plugin = Plugin::new("x").file("requirements.txt", "alpha\n").index_url(&index);
