@@ -33,8 +33,8 @@ pub struct Server {
 pub const TERMINATE: i32 = 15;
 
 /// The exit status of whoever was ended by a signal, as shells have it.
-pub fn signalled(number: i32) -> u8 {
-    u8::try_from(128 + number).unwrap_or(1)
+pub fn signalled(number: i32) -> i32 {
+    128 + number
 }
 
 /// How a client begins.

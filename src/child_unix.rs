@@ -100,8 +100,7 @@ pub fn was_ended(status: ExitStatus) -> bool {
 }
 
 /// The exit status with which we end as the server did.
-pub fn exit_code(status: ExitStatus) -> u8 {
+pub fn exit_code(status: ExitStatus) -> i32 {
     // POSIX shells: 128 and the number of the signal.
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }

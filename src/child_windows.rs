@@ -73,6 +73,6 @@ pub fn was_ended(_status: ExitStatus) -> bool {
 }
 
 /// The exit status with which we end as the server did.
-pub fn exit_code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+pub fn exit_code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or(1)
 }

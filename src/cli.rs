@@ -22,20 +22,16 @@ use crate::store::Store;
 use crate::typed::{COMMANDS, Command, Typed, parse};
 use crate::work::{Decision, Work};
 use lexopt::Parser;
-use std::process::ExitCode;
 
-/// Runs the program.
-pub fn main() -> ExitCode {
-    match parse(Parser::from_env()).and_then(obey) {
-        Ok(status) => ExitCode::from(status),
-        Err(error) => {
-            output::error(&error);
-            ExitCode::from(error.kind.info().exit)
-        }
-    }
+/// Runs the program; its exit status.
+pub fn main() -> i32 {
+    parse(Parser::from_env()).and_then(obey).unwrap_or_else(|error| {
+        output::error(&error);
+        error.kind.info().exit.into()
+    })
 }
 
-fn obey(typed: Typed) -> Result<u8> {
+fn obey(typed: Typed) -> Result<i32> {
     let command = typed.command.ok_or_else(|| no_command(COMMANDS))?;
     let place = || locate(typed.root.as_deref(), typed.data.as_deref());
     match command {
@@ -44,7 +40,7 @@ fn obey(typed: Typed) -> Result<u8> {
         Command::SessionStart => hook::session_start(place()),
         Command::Run => return run_command(&Plugin::load(place()?)?, typed),
         Command::Sync => sync(&Plugin::load(place()?)?, &typed)?,
-        Command::Check if typed.is_for_all() => return author::check_all(&typed),
+        Command::Check if typed.is_for_all() => return author::check_all(&typed).map(Into::into),
         Command::Prune if typed.is_for_all() => author::prune_all(&typed)?,
         Command::Check => return check(place().and_then(Plugin::load), &typed),
         Command::Env => env(&Plugin::load(place()?)?, &typed)?,
@@ -62,7 +58,7 @@ fn obey(typed: Typed) -> Result<u8> {
     Ok(0)
 }
 
-fn run_command(plugin: &Plugin, typed: Typed) -> Result<u8> {
+fn run_command(plugin: &Plugin, typed: Typed) -> Result<i32> {
     if typed.words.is_empty() {
         return Err(usage("start nothing").hint("write the command behind `--`: `plugdeps run -- python server.py`"));
     }
@@ -91,11 +87,11 @@ fn sync_one(plugin: &Plugin, environment: &Environment, door: &Door) -> Result<(
     Ok(())
 }
 
-fn check(plugin: Result<Plugin>, typed: &Typed) -> Result<u8> {
+fn check(plugin: Result<Plugin>, typed: &Typed) -> Result<i32> {
     let plugin = match plugin {
         Err(error) if typed.json => {
             output::json(&report::Unreadable::new(&error))?;
-            return Ok(error.kind.info().exit);
+            return Ok(error.kind.info().exit.into());
         }
         plugin => plugin?,
     };
@@ -105,7 +101,7 @@ fn check(plugin: Result<Plugin>, typed: &Typed) -> Result<u8> {
     } else {
         output::data(&page::render(&report, Paint(output::colour())));
     }
-    Ok(report.state.exit())
+    Ok(report.state.exit().into())
 }
 
 fn env(plugin: &Plugin, typed: &Typed) -> Result<()> {

@@ -6,6 +6,8 @@
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-fn main() -> std::process::ExitCode {
-    plugdeps::cli::main()
+fn main() {
+    // Not by an `ExitCode`: a status has 32 bits on Windows, and a server's is handed on.
+    #[allow(clippy::disallowed_methods)]
+    std::process::exit(plugdeps::cli::main())
 }

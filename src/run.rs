@@ -18,7 +18,7 @@ use std::ffi::OsString;
 ///
 /// # Errors
 /// There is nothing to start, or it cannot be started.
-pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> Result<u8> {
+pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> Result<i32> {
     let Some(environment) = plugin.environment_for(environment, &words)? else {
         return Err(Start::new(&words, Scene::Bare)?.become_it(None));
     };
@@ -37,7 +37,7 @@ pub fn run(plugin: &Plugin, environment: Option<&str>, words: Vec<OsString>) -> 
 }
 
 /// What is ready and has proved to start is the server itself; a first start that somebody waits for is watched.
-fn live(wanted: Wanted, plugin: &str, home: Home) -> Result<u8> {
+fn live(wanted: Wanted, plugin: &str, home: Home) -> Result<i32> {
     let generation = &home.sealed.generation;
     // What cannot be written down would be watched at every start.
     if wanted.key.is_known(generation) || !fs::is_writable(generation.directory()) {
@@ -51,7 +51,7 @@ fn live(wanted: Wanted, plugin: &str, home: Home) -> Result<u8> {
 
 /// Somebody who talks is answered meanwhile, also when the manifest cannot be read: a host does not soon try again a
 /// server that went without a word, and the author may be about to mend it.
-fn wait(wanted: Wanted, plugin: &Plugin, work: Result<Work<'_>>) -> Result<u8> {
+fn wait(wanted: Wanted, plugin: &Plugin, work: Result<Work<'_>>) -> Result<i32> {
     match child::first_words() {
         Opening::Nobody => wanted.find(&work?).and_then(|home| become_server(&wanted, home)),
         Opening::Somebody(words) => {
@@ -61,7 +61,7 @@ fn wait(wanted: Wanted, plugin: &Plugin, work: Result<Work<'_>>) -> Result<u8> {
     }
 }
 
-fn become_server(wanted: &Wanted, home: Home) -> Result<u8> {
+fn become_server(wanted: &Wanted, home: Home) -> Result<i32> {
     let scene = Scene::In(&home.sealed, &wanted.place.root);
     Err(Start::new(&home.words, scene)?.become_it(home.lease))
 }

@@ -57,7 +57,7 @@ struct Relay {
 ///
 /// # Errors
 /// There can be no server, and nobody is there to be told by the protocol.
-pub fn run(wanted: Wanted, plugin: &str, snapshot: Option<Snapshot>, home: Option<Home>, words: &[u8]) -> Result<u8> {
+pub fn run(wanted: Wanted, plugin: &str, snapshot: Option<Snapshot>, home: Option<Home>, words: &[u8]) -> Result<i32> {
     let streams = child::standard_streams().map_err(|e| Error::new(Kind::Io, "listen to the client").because(e))?;
     let mut relay = Relay::new(wanted, plugin, snapshot, home.is_some(), Outlet::new(streams.1));
     let signals = relay.events.clone();
@@ -96,7 +96,7 @@ impl Relay {
     }
 
     /// Attends to whatever happens, until the end.
-    fn attend(&mut self) -> Result<u8> {
+    fn attend(&mut self) -> Result<i32> {
         loop {
             let through = lock(&self.talk).exchange.is_through(Instant::now());
             // Without anything to watch there is nothing to wake up for.
@@ -123,7 +123,7 @@ impl Relay {
         tick.into_iter().chain(talk.exchange.next_correction()).min()
     }
 
-    fn handle(&mut self, event: Event) -> Result<Option<u8>> {
+    fn handle(&mut self, event: Event) -> Result<Option<i32>> {
         let current = self.server.as_ref().map(|server| server.number);
         match event {
             Event::Again => {
@@ -161,7 +161,7 @@ impl Relay {
     }
 
     /// What time brings.
-    fn look_after(&mut self) -> Result<Option<u8>> {
+    fn look_after(&mut self) -> Result<Option<i32>> {
         let plain = {
             let mut talk = lock(&self.talk);
             let doing =
@@ -193,7 +193,7 @@ impl Relay {
     }
 
     /// Starts the server in its home. Returns the exit status if there is nothing left to do.
-    fn start(&mut self, home: Home) -> Result<Option<u8>> {
+    fn start(&mut self, home: Home) -> Result<Option<i32>> {
         let Home { sealed, lease, words } = home;
         let files = self.wanted.files(&words);
         let started = Start::new(&words, Scene::In(&sealed, &self.wanted.place.root));
@@ -204,7 +204,7 @@ impl Relay {
             Err(error) if lock(&self.talk).exchange.has_begun() => {
                 let end = error.causes.first().cloned().unwrap_or_default();
                 let failed = Failed::new(&self.wanted.key, files, end, Vec::new());
-                return Ok(self.did_not_start(sealed, failed, error.kind.info().exit));
+                return Ok(self.did_not_start(sealed, failed, error.kind.info().exit.into()));
             }
             Err(error) => return Err(error),
         };
@@ -237,7 +237,7 @@ impl Relay {
         self.wait(Some(again));
     }
 
-    fn client_ended(&mut self) -> Option<u8> {
+    fn client_ended(&mut self) -> Option<i32> {
         self.client_ended = Some(Instant::now());
         let mut talk = lock(&self.talk);
         if !talk.exchange.has_begun() {
@@ -258,7 +258,7 @@ impl Relay {
     }
 
     /// Ends when the client has read all that was said to it, or we are asked to end at once.
-    fn end(&self, code: u8) -> u8 {
+    fn end(&self, code: i32) -> i32 {
         let client = lock(&self.talk).client.clone();
         while !client.wait_until_empty(TICK) {
             if let Some(Event::Signal(number)) = self.events.take(Some(Instant::now())) {
@@ -268,7 +268,7 @@ impl Relay {
         code
     }
 
-    fn server_ended(&mut self, status: ExitStatus) -> Result<Option<u8>> {
+    fn server_ended(&mut self, status: ExitStatus) -> Result<Option<i32>> {
         let (proven, plain, begun) = {
             let talk = lock(&self.talk);
             (talk.exchange.is_proven(), talk.exchange.is_plain(), talk.exchange.has_begun())
@@ -282,7 +282,7 @@ impl Relay {
     }
 
     /// The server gave no answer.
-    fn gave_no_answer(&mut self, end: String, code: u8) -> Option<u8> {
+    fn gave_no_answer(&mut self, end: String, code: i32) -> Option<i32> {
         let server = self.server.take()?;
         {
             let mut talk = lock(&self.talk);
@@ -298,7 +298,7 @@ impl Relay {
     }
 
     /// The command does not start in a generation: it may in another.
-    fn did_not_start(&mut self, sealed: Sealed, failed: Failed, code: u8) -> Option<u8> {
+    fn did_not_start(&mut self, sealed: Sealed, failed: Failed, code: i32) -> Option<i32> {
         let another = self.wanted.another(&sealed.generation);
         let error = failed.to_error(self.instead_of.is_some() || another.is_some());
         output::error(&error);
@@ -307,7 +307,7 @@ impl Relay {
             output::note(&format!("{} is started with its previous packages", self.plugin));
             self.instead_of = Some((sealed, failed));
             let started = self.start(home).inspect_err(output::error);
-            return started.unwrap_or_else(|error| Some(error.kind.info().exit));
+            return started.unwrap_or_else(|error| Some(error.kind.info().exit.into()));
         }
         self.instead_of = None;
         let why = format!("{}: {}", self.plugin, error.sentence());

@@ -21,6 +21,8 @@ fn a_first_session_builds_once_and_the_server_has_handles_and_status_of_its_own(
     let hook = machine.plugdeps(&["session-start"]).run();
     assert_eq!(hook.ok().stdout, "", "{hook}");
     assert_eq!(machine.run(&["exit.py", "7"]).run().status.code(), Some(7));
+    // A status has 32 bits there, of which we are told the last eight.
+    assert_eq!(machine.run(&["exit.py", "266"]).run().status.code(), Some(10));
     let bytes: Vec<u8> = (0..200_000).map(|n| *b"\r\n\x1a\0".get(n % 1000).unwrap_or(&b'a')).collect();
     let copied = machine.run(&["copy.py"]).stdin(bytes.clone()).run();
     assert_eq!(copied.ok().stdout.as_bytes(), bytes);
