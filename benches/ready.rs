@@ -87,6 +87,10 @@ impl Rounds {
 /// a cold cache, which flatters the ratio.
 fn ready(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
     let plugin = bench.plugin("ready", &[("requirements.txt", "tiny==1.0\n")])?;
+    let failed = bench.bare_plugin("failed", &[("requirements.txt", "tiny==9.0\n")])?;
+    if output(failed.command("sync")).is_ok() {
+        return Err("there is a version of `tiny` that there should not be".into());
+    }
     let probes = vec![
         Probe::new("do-nothing process", bench.command(&bench.nothing)),
         Probe::new("empty static Rust", bench.command(&bench.empty)),
@@ -97,6 +101,7 @@ fn ready(bench: &Bench, rounds: &Rounds) -> Answer<Vec<Row>> {
         Probe::new("plugdeps --version", with(bench.command(&bench.plugdeps), ["--version"])),
         Probe::new("sh that becomes plugdeps session-start", plugin.by(&["sh", "-c", "exec \"$0\" \"$@\""])).against(2),
         Probe::new("the launcher of all platforms, session-start", plugin.by(&[&bench.launcher()?])).against(2),
+        Probe::new("plugdeps session-start, soon after a failure", failed.command("session-start")),
     ];
     let before = tree(&plugin.data)?;
     let mut rows = measure(probes, rounds.ready);

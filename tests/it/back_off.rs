@@ -215,6 +215,48 @@ fn a_note_that_says_less_or_cannot_be_read_delays_nothing() {
     watched.refuses();
 }
 
+/// What the page of errors says ends a pause, between these words.
+fn told(from: &str, to: &str) -> Vec<String> {
+    let page = include_str!("../../docs/errors.md");
+    let page = page.split_once("seen without starting anything:").unwrap().1;
+    let part = page.split_once(from).unwrap().1.split_once(to).unwrap().0;
+    part.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_variable_setting_and_program_that_is_told_to_end_a_pause_does() {
+    let watched = Watched::new().failed();
+    let left = |cmd: Cmd| cmd.run().json()["environments"][0]["last_failure"]["again_in"].as_u64().unwrap();
+    let check = || watched.plugin.command(["--check", "--json"]);
+    assert!(left(check().env("PATH_OF_NOBODY", "x")) > 0);
+    for name in told("the variables", ";") {
+        let name = match name.strip_prefix('*') {
+            Some(end) => format!("any{end}"),
+            None => name.replace('*', "x"),
+        };
+        assert_eq!(left(check().env(&name, "x")), 0, "{name}");
+    }
+    for name in told("the user's", ";") {
+        let place = match name.as_str() {
+            "pip.conf" => ".config/pip/pip.conf".to_owned(),
+            "uv.toml" => ".config/uv/uv.toml".to_owned(),
+            name => name.to_owned(),
+        };
+        let path = watched.plugin.home.join(place);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "").unwrap();
+        assert_eq!(left(check()), 0, "{name}");
+        fs::remove_file(&path).unwrap();
+        assert!(left(check()) > 0, "{name}");
+    }
+    for name in ["python3.9", "node", "npm", "pnpm", "yarn", "bun", "cc", "gcc", "clang"] {
+        let plugin = watched.plugin.path_dir().join(name);
+        executable(&plugin, "#!/bin/sh\nexit 1\n");
+        assert_eq!(left(check()), 0, "{name}");
+        fs::remove_file(&plugin).unwrap();
+    }
+}
+
 /// A change of what is around a plugin, and its name.
 type Change = (&'static str, fn(Plugin) -> Plugin);
 
