@@ -258,10 +258,11 @@ fn quiet(job: Job, generation: &Generation) -> Result<Job> {
     own_settings(job, generation)
 }
 
-/// A file that `PIP_CONFIG_FILE` names outranks even the environment's: pip is shown a copy without what redirects.
+/// A file that `PIP_CONFIG_FILE` names outranks even the environment's: pip is shown a copy without what redirects. What
+/// cannot be read is for pip to judge; to it the null device means that there are no settings.
 fn own_settings(job: Job, generation: &Generation) -> Result<Job> {
     let Some(file) = std::env::var_os("PIP_CONFIG_FILE").map(PathBuf::from) else { return Ok(job) };
-    let Some(content) = fs::read_optional(&file)? else { return Ok(job) };
+    let Ok(Some(content)) = fs::read_optional(&file) else { return Ok(job) };
     let copy = generation.scratch().join("pip.conf");
     let redirects = |line: &str| {
         let key = line.split(['=', ':']).next().unwrap_or_default().trim().to_lowercase().replace('_', "-");

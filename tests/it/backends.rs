@@ -413,6 +413,17 @@ fn a_pip_conf_that_redirects_installations_does_not_redirect_ours() {
     }
 }
 
+#[test]
+fn a_pip_conf_that_is_the_null_device_has_pip_read_no_settings() {
+    let packages = Packages::usual();
+    let plugin = Plugin::needing("alpha\n", &packages).no_uv().env("PIP_CONFIG_FILE", "/dev/null");
+    let file = plugin.home.join(".config/pip/pip.conf");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, "[global]\nno-index = true\n").unwrap();
+    plugin.sync().ok();
+    assert_eq!(plugin.installed(), ["alpha==1.0"]);
+}
+
 // what the shell line could not
 
 #[test]
