@@ -260,7 +260,8 @@ fn on_path(names: &[String]) -> Vec<Candidate> {
 /// # Errors
 /// The reason to reject it, for a person.
 pub fn ask(candidate: &Candidate, runtime: Runtime) -> Result<BaseInterpreter, String> {
-    let job = Job::new(&candidate.path).args(candidate.args);
+    // A version manager's shim must not answer for the user's project, in which nothing else of ours runs.
+    let job = Job::new(&candidate.path).args(candidate.args).outside_projects();
     let job = match runtime {
         Runtime::Python => job.args(["-I", "-S", "-c", WHO_ARE_YOU]).unset(FOREIGN),
         Runtime::Node => job.args(["-e", WHO_IS_NODE]).unset(FOREIGN_NODE),

@@ -121,6 +121,12 @@ impl Job {
         self
     }
 
+    /// Runs it in no project, as the user's is one whose settings a shim or an installer would follow.
+    #[must_use]
+    pub fn outside_projects(self) -> Self {
+        self.directory(Path::new(std::path::MAIN_SEPARATOR_STR))
+    }
+
     /// Sets a variable for the job.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {

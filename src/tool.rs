@@ -1,26 +1,37 @@
 //! Where installers are, the places included that the PATH of a program started from a desktop lacks.
 
 use crate::fs;
-use crate::process::Job;
+use crate::process::{Job, describe_end};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a shim may take to say its version.
+/// How long a program may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Finds a program on PATH, then in the usual places, then in `beside`.
+/// A program that works, and those that were passed over for it.
+#[derive(Debug)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Why each of the others does not serve, for a person.
+    pub passed_over: Vec<String>,
+}
+
+/// Finds a program on PATH, then in the usual places, then in `beside`: the first that works, and that `refuse` has
+/// nothing against when it hears what the program says of its version.
 ///
 /// # Errors
-/// The reason that there is none, for a person.
-pub fn find(name: &str, beside: Option<&Path>) -> Result<PathBuf, String> {
-    let mut reason = format!("`{name}` is neither on PATH nor in the usual places");
+/// The reasons that there is none, for a person.
+pub fn find(name: &str, beside: Option<&Path>, refuse: fn(&str) -> Option<String>) -> Result<Found, String> {
+    let mut passed_over = Vec::new();
     for path in everywhere(name, beside) {
-        match works(&path) {
-            Ok(()) => return Ok(path),
-            Err(e) => reason = format!("`{}` {e}", path.display()),
+        match ask(&path).and_then(|said| refuse(&said).map_or(Ok(()), Err)) {
+            Ok(()) => return Ok(Found { path, passed_over }),
+            Err(e) => passed_over.push(format!("`{}` {e}", path.display())),
         }
     }
-    Err(reason)
+    let nowhere = || format!("`{name}` is neither on PATH nor in the usual places");
+    Err(if passed_over.is_empty() { nowhere() } else { passed_over.join("; ") })
 }
 
 /// Every place where the program is, in the order of preference; nothing is started.
@@ -28,7 +39,11 @@ pub fn everywhere(name: &str, beside: Option<&Path>) -> Vec<PathBuf> {
     let mut found = on_path(name);
     let places = usual_places().into_iter().chain(beside.map(Path::to_path_buf));
     let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    found.extend(places.map(|place| place.join(&file)).filter(|path| fs::is_file(path)));
+    for path in places.map(|place| place.join(&file)).filter(|path| fs::is_file(path)) {
+        if !found.contains(&path) {
+            found.push(path);
+        }
+    }
     found
 }
 
@@ -38,14 +53,19 @@ pub fn on_path(name: &str) -> Vec<PathBuf> {
     which::which_all_global(name).into_iter().flatten().filter(|path| path.is_absolute()).collect()
 }
 
-/// A shim is a script that may lead nowhere, so it is asked; a program is taken at its word.
-fn works(path: &Path) -> Result<(), String> {
-    if !fs::begins_with(path, b"#!") {
-        return Ok(());
+/// What it says of its version: a shim may lead nowhere, a file may be cut off, or for another machine. It is asked where
+/// no project's own version counts, since it will not run in one.
+fn ask(path: &Path) -> Result<String, String> {
+    let job = Job::new(path).arg("--version").outside_projects();
+    let (ended, said) = job.ask(PATIENCE).map_err(|e| format!("cannot be started: {e}"))?;
+    if ended.out_of_time {
+        return Err(format!("did not say its version within {} s", PATIENCE.as_secs()));
     }
-    let (ended, said) = Job::new(path).arg("--version").ask(PATIENCE).map_err(|e| format!("cannot be started: {e}"))?;
-    let line = said.lines().next().unwrap_or_default();
-    if ended.status.success() { Ok(()) } else { Err(format!("is a shim that leads nowhere: {line}")) }
+    if ended.status.success() {
+        return Ok(said);
+    }
+    let line = said.lines().find(|line| !line.trim().is_empty());
+    Err(format!("does not work: {}", line.map_or_else(|| describe_end(ended.status), str::to_owned)))
 }
 
 /// Directories that installers of installers put them in.

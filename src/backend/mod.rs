@@ -108,7 +108,13 @@ pub fn choose(need: &Need<'_>) -> Result<Choice> {
     let runtime = need.manifest.format.runtime();
     for row in POLICY.iter().filter(|row| row.runtime == runtime) {
         match (row.agree)(need) {
-            Ok(backend) => return Ok(Choice { backend, rejected }),
+            Ok(backend) => {
+                if let Backend::Uv(uv) = &backend {
+                    let passed_over = uv.passed_over().iter().cloned();
+                    rejected.extend(passed_over.map(|reason| Rejection { candidate: row.name.into(), reason }));
+                }
+                return Ok(Choice { backend, rejected });
+            }
             Err(reason) => rejected.push(Rejection { candidate: row.name.into(), reason }),
         }
     }

@@ -88,8 +88,7 @@ impl Pip {
     }
 
     fn of(python: &Path) -> Result<Self, String> {
-        let job =
-            Job::new(python).args(["-c", WHICH_PIP]).unset(FOREIGN).directory(Path::new(std::path::MAIN_SEPARATOR_STR));
+        let job = Job::new(python).args(["-c", WHICH_PIP]).unset(FOREIGN).outside_projects();
         let (_, said) = job.ask(PATIENCE).map_err(|e| format!("`{}` cannot be started: {e}", python.display()))?;
         let answer = said.lines().find_map(|line| line.strip_prefix("plugdeps-pip\t")?.split_once('\t'));
         let (version, package) = answer.ok_or_else(|| format!("`{}` has no pip", python.display()))?;
@@ -111,7 +110,7 @@ impl Pip {
     /// Who tells it of extra indexes, but for requirements files: variables, and files of the user and of the system.
     pub fn extra_index_settings(&self) -> Vec<String> {
         let job = Job::new(&self.python).args(["-m", "pip", "config", "list"]).unset(FOREIGN);
-        let said = job.directory(Path::new(std::path::MAIN_SEPARATOR_STR)).ask(PATIENCE).map(|(_, said)| said);
+        let said = job.outside_projects().ask(PATIENCE).map(|(_, said)| said);
         let said = said.unwrap_or_default();
         let keys = said.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim());
         let extra = keys.filter(|key| key.ends_with(".extra-index-url"));
@@ -274,7 +273,7 @@ fn own_settings(job: Job, generation: &Generation) -> Result<Job> {
     Ok(job.set("PIP_CONFIG_FILE", copy))
 }
 
-fn is_since(version: &str, since: &str) -> bool {
+pub(super) fn is_since(version: &str, since: &str) -> bool {
     let parsed = Version::parse(version).ok().zip(Specifiers::parse(since).ok());
     parsed.is_some_and(|(version, since)| since.admits(&version))
 }

@@ -15,7 +15,6 @@ use crate::process::Job;
 use crate::pyproject::Pyproject;
 use crate::requirement_line::Line;
 use crate::requirements::each_raw_line;
-use crate::tool;
 use crate::trust;
 use crate::version::{Specifiers, Version};
 use std::path::{Path, PathBuf};
@@ -48,9 +47,8 @@ pub fn resolve(
 
 /// The uv that is there, or one that pip fetches.
 pub(super) fn uv_for(need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<Uv> {
-    let found = tool::find("uv", need.interpreter.path.parent());
-    match found.or_else(|reason| fetched_before(&need.tools).ok_or(reason)) {
-        Ok(program) => Ok(Uv::at(program)),
+    match Uv::find(need).or_else(|reason| fetched_before(&need.tools).map(Uv::at).ok_or(reason)) {
+        Ok(uv) => Ok(uv),
         Err(reason) => fetched(need, generation, session, reason),
     }
 }

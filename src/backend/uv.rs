@@ -1,5 +1,6 @@
 //! uv: fast, reads every kind of manifest, and the only one that reads `uv.lock`.
 
+use super::pip::is_since;
 use super::{Need, handover, isolated};
 use crate::config::Installer;
 use crate::error::Result;
@@ -9,16 +10,21 @@ use crate::manifest::{Format, Manifest};
 use crate::process::Job;
 use crate::pyproject::Pyproject;
 use crate::tool;
+use crate::version::Version;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The version that is installed by pip where a lock needs uv and there is none.
 pub const PINNED: &str = "0.13.8";
 
+/// What a uv must be: an older one does not read `UV_DEFAULT_INDEX`, and would ask another index than the user's.
+const SERVES: &str = ">=0.4.23";
+
 /// A uv that can be started.
 #[derive(Debug)]
 pub struct Uv {
     program: PathBuf,
+    passed_over: Vec<String>,
 }
 
 impl Uv {
@@ -30,12 +36,26 @@ impl Uv {
         if need.installer == Installer::Pip {
             return Err("the configuration says `installer = \"pip\"`".into());
         }
-        tool::find("uv", need.interpreter.path.parent()).map(Self::at)
+        Self::find(need)
+    }
+
+    /// One that is there and works.
+    ///
+    /// # Errors
+    /// The reasons that there is none.
+    pub(super) fn find(need: &Need<'_>) -> Result<Self, String> {
+        let found = tool::find("uv", need.interpreter.path.parent(), too_old)?;
+        Ok(Self { program: found.path, passed_over: found.passed_over })
     }
 
     /// The uv at this path.
     pub fn at(program: PathBuf) -> Self {
-        Self { program }
+        Self { program, passed_over: Vec::new() }
+    }
+
+    /// Why each one that was found before it does not serve.
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
     }
 
     /// The program.
@@ -134,6 +154,13 @@ impl Uv {
         let Manifest { extras, groups, .. } = need.manifest;
         Ok(job.args(extras.iter().flat_map(|e| ["--extra", e])).args(groups.iter().flat_map(|g| ["--group", g])))
     }
+}
+
+/// Why it does not serve, if it says of its version that it is too old. What says nothing is taken at its word.
+fn too_old(said: &str) -> Option<String> {
+    let version = said.lines().find_map(|line| line.strip_prefix("uv ")?.split(' ').next())?;
+    let is_old = Version::parse(version).is_ok() && !is_since(version, SERVES);
+    is_old.then(|| format!("is {version}, and `{SERVES}` is wanted"))
 }
 
 /// What of an index must not be taken.

@@ -51,7 +51,7 @@ pub fn look(draft: &Draft, directory: &str, package: &Package) -> Result<Option<
 fn ask(package: &Package) -> Option<Known> {
     let version = package.version.as_deref().unwrap_or("latest");
     let wanted = format!("{}@{version}", package.name);
-    let job = Job::new(tool::find("npm", None).ok()?).args([
+    let job = Job::new(tool::find("npm", None, |_| None).ok()?.path).args([
         "view",
         "--json",
         "--loglevel=silent",

@@ -3,7 +3,7 @@
 use crate::support::*;
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
@@ -108,6 +108,47 @@ fn uv_beside_the_interpreter_is_found() {
     symlink(tools::uv(), bin.join("uv")).unwrap();
     symlink(tools::python(), bin.join("python3")).unwrap();
     let plugin = plugin.file("plugdeps.toml", &format!("python = '{}'\n", bin.join("python3").display()));
+    plugin.sync().ok();
+    assert_eq!(built_by(&plugin), "uv 0.13.8");
+}
+
+#[test]
+fn a_uv_that_does_not_work_or_is_too_old_is_passed_over_and_the_next_installer_serves() {
+    let packages = Packages::usual();
+    let whole = fs::read(tools::uv()).unwrap();
+    let cases: [(&str, Box<dyn Fn(&Path)>); 4] = [
+        // As a shim that is a link to the program of a version manager.
+        ("does not work: ", Box::new(|uv| symlink(tools::on_path("false").unwrap(), uv).unwrap())),
+        ("does not work: killed by signal", Box::new(|uv| executable(uv, "#!/bin/sh\nkill -SEGV $$\n"))),
+        ("cannot be started: ", Box::new(|uv| fs::write(uv, &whole[..100]).unwrap())),
+        ("is 0.4.22, and `>=0.4.23` is wanted", Box::new(|uv| executable(uv, "#!/bin/sh\necho uv 0.4.22\n"))),
+    ];
+    for (reason, write) in cases {
+        let plugin = Plugin::needing("alpha\n", &packages).no_uv();
+        let uv = plugin.path_dir().join("uv");
+        write(&uv);
+        fs::set_permissions(&uv, fs::Permissions::from_mode(0o755)).unwrap_or_default();
+        let told = format!("not uv: `{}` {reason}", uv.display());
+        plugin.command(["check"]).run().exits(10).stdout_has(&told);
+        plugin.sync().ok();
+        assert!(built_by(&plugin).starts_with("pip "), "{reason}");
+        fs::create_dir_all(plugin.home.join(".local/bin")).unwrap();
+        symlink(tools::uv(), plugin.home.join(".local/bin/uv")).unwrap();
+        plugin.command(["sync", "--rebuild"]).run().ok();
+        assert_eq!(built_by(&plugin), "uv 0.13.8", "{reason}");
+        plugin.command(["check"]).run().ok().stdout_has(&told);
+    }
+}
+
+#[test]
+fn the_users_project_does_not_decide_what_a_shim_starts() {
+    let packages = Packages::usual();
+    let plugin = Plugin::needing("alpha\n", &packages).no_uv().no_python();
+    fs::write(plugin.project.join(".tool-versions"), "").unwrap();
+    let shim = |to: &Path| format!("#!/bin/sh\n[ -e .tool-versions ] && exit 126\nexec '{}' \"$@\"\n", to.display());
+    let plugin = plugin.script("python3", &shim(&tools::python())).script("uv", &shim(&tools::uv()));
+    let page = plugin.command(["check"]).run();
+    page.exits(10).stdout_lacks("is no Python 3").stdout_lacks("not uv: ");
     plugin.sync().ok();
     assert_eq!(built_by(&plugin), "uv 0.13.8");
 }

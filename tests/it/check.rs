@@ -188,7 +188,7 @@ fn each_candidate_that_was_rejected_is_shown_with_its_reason() {
         path.join("python3").display()
     ));
     page.stdout_has(&format!("not `{}`: is a pyenv shim without a version", path.join("python").display()));
-    page.stdout_has(&format!("not uv: `{}` is a shim that leads nowhere: mise ERROR", path.join("uv").display()));
+    page.stdout_has(&format!("not uv: `{}` does not work: mise ERROR", path.join("uv").display()));
     assert!(row(&page, "interpreter").contains(&format!("python{version}` ({version}.")), "{page}");
     assert!(row(&page, "installer").starts_with("pip "), "{page}");
     plugin.sync().ok();

@@ -161,8 +161,14 @@ fn an_installer_for_another_machine_is_told() {
     let uv = plugin.path_dir().join("uv");
     fs::copy(tools::uv(), &uv).unwrap();
     for_another_machine(&uv);
+    plugin.without_pip().sync().exits(8).stderr_has("cause: uv: `").stderr_has("cannot be started: Exec format error");
+}
+
+#[test]
+fn an_installer_that_goes_away_after_it_was_chosen_is_told() {
+    let plugin = Plugin::new("x").file("requirements.txt", "alpha\n").script("uv", "#!/bin/sh\nrm \"$0\"\n");
     let output = plugin.sync();
-    output.exits(9).stderr_has("error[install-failed]: start `").stderr_has("cause: Exec format error");
+    output.exits(9).stderr_has("error[install-failed]: start `").stderr_has("cause: No such file or directory");
     output.stderr_has("hint: install that program anew, for this machine");
 }
 
