@@ -162,7 +162,7 @@ impl Node {
             // What is cached need not be asked for again: the lock says what it must hash to.
             Manager::Npm => job.args(["ci", "--prefer-offline"]).args(NPM),
             Manager::Pnpm => job.args(PNPM).args(node_files::ignores_workspaces(need)),
-            Manager::Yarn => job.args(YARN),
+            Manager::Yarn => job.args(YARN).arg("--cwd").arg(generation.prefix()).set("YARN_PLUGNPLAY_OVERRIDE", "0"),
             Manager::Berry => job.args(["workspaces", "focus", "--production"]).set("YARN_NODE_LINKER", "node-modules"),
             Manager::Bun => {
                 job.args(["install", "--frozen-lockfile", "--production", "--ignore-scripts", "--no-progress"])
@@ -181,7 +181,7 @@ impl Node {
             (_, Manager::Pnpm) => {
                 self.job(need, generation).args(["rebuild", "--config.dangerously-allow-all-builds=true"])
             }
-            (Some(npm), _) => command(npm, need, generation).args(["rebuild", "--ignore-scripts=false"]),
+            (Some(npm), _) => npm_command(npm, need, generation).args(["rebuild", "--ignore-scripts=false"]),
             (None, _) => return Ok(()),
         };
         session.step(&job.args(names))
@@ -192,7 +192,11 @@ impl Node {
             Program::There(words) => words.as_slice(),
             Program::Missing(_) => &[],
         };
-        command(words, need, generation)
+        match self.manager {
+            Manager::Npm => npm_command(words, need, generation),
+            Manager::Pnpm => command(words, need, generation).args(PNPM_HERE),
+            _ => command(words, need, generation),
+        }
     }
 }
 
@@ -208,7 +212,7 @@ fn demand_written(session: &mut Session<'_>) -> Result<()> {
 }
 
 /// Nothing is asked or told that is not about the installation, and dev dependencies are left out.
-pub(super) const NPM: [&str; 11] = [
+pub(super) const NPM: [&str; 9] = [
     "--ignore-scripts",
     "--omit=dev",
     "--include=prod",
@@ -218,8 +222,6 @@ pub(super) const NPM: [&str; 11] = [
     "--no-update-notifier",
     // What goes wrong is recognised by what is said of it.
     "--loglevel=warn",
-    "--dry-run=false",
-    "--global=false",
     "--omit-lockfile-registry-resolved",
 ];
 const PNPM: [&str; 6] = [
@@ -230,12 +232,45 @@ const PNPM: [&str; 6] = [
     "--reporter=append-only",
     "--config.manage-package-manager-versions=false",
 ];
-const YARN: [&str; 6] =
-    ["install", "--frozen-lockfile", "--production", "--ignore-scripts", "--non-interactive", "--no-progress"];
+const YARN: [&str; 8] = [
+    "install",
+    "--frozen-lockfile",
+    "--production",
+    "--ignore-scripts",
+    "--non-interactive",
+    "--no-progress",
+    "--modules-folder",
+    "node_modules",
+];
+
+/// Against settings in files, the user's or the plugin's: npm would install for the whole machine, and remove from there
+/// what the plugin does not ask for; both would put packages elsewhere, or nowhere.
+const NPM_HERE: [&str; 6] = [
+    "--dry-run=false",
+    "--global=false",
+    // It alone makes npm global, whatever `global` says.
+    "--location=project",
+    "--package-lock-only=false",
+    "--usage=false",
+    "--workspaces=false",
+];
+const PNPM_HERE: [&str; 6] = [
+    "--config.modules-dir=node_modules",
+    "--config.enable-modules-dir=true",
+    "--config.virtual-store-dir=node_modules/.pnpm",
+    "--config.symlink=true",
+    "--config.lockfile-only=false",
+    "--config.lockfile=true",
+];
+
+/// npm, which works in the environment alone.
+pub(super) fn npm_command(words: &[OsString], need: &Need<'_>, generation: &Generation) -> Job {
+    command(words, need, generation).args(NPM_HERE)
+}
 
 /// A job in which nothing of the surroundings is taken for the plugin's. Registries, credentials, proxies and
 /// certificates stay as the user set them.
-pub(super) fn command(words: &[OsString], need: &Need<'_>, generation: &Generation) -> Job {
+fn command(words: &[OsString], need: &Need<'_>, generation: &Generation) -> Job {
     let (program, args) = words.split_first().map_or((OsString::new(), &[][..]), |(first, rest)| (first.clone(), rest));
     let redirecting = redirecting();
     let job = Job::new(PathBuf::from(program)).args(args).directory(&generation.prefix());
@@ -249,7 +284,7 @@ pub(super) fn command(words: &[OsString], need: &Need<'_>, generation: &Generati
 
 /// Variables that would send packages elsewhere or leave some out, those that `npm run` sets among them.
 fn redirecting() -> Vec<String> {
-    const SETTINGS: [&str; 17] = [
+    const SETTINGS: [&str; 18] = [
         "global",
         "location",
         "prefix",
@@ -263,6 +298,7 @@ fn redirecting() -> Vec<String> {
         "package_lock",
         "package_lock_only",
         "ignore_scripts",
+        "usage",
         "workspace",
         "workspaces",
         "install_links",
@@ -303,7 +339,7 @@ fn fetch(
         }
         None => "install",
     };
-    let outcome = session.step(&command(npm, need, generation).directory(&staged).arg(verb).args(NPM));
+    let outcome = session.step(&npm_command(npm, need, generation).directory(&staged).arg(verb).args(NPM));
     outcome.inspect_err(|_| drop(fs::discard_tree(&staged)))?;
     // Another environment's builder may have been first; its manager is the same.
     match fs::rename(&staged, home) {

@@ -1,6 +1,6 @@
 //! Archives of the packages that a lock of npm names, for the systems that an author names.
 
-use super::node::{NPM, command};
+use super::node::{NPM, npm_command};
 use super::node_bundle::{CARRIED, SYSTEMS};
 use super::node_files;
 use super::node_manager::npm;
@@ -81,7 +81,7 @@ fn lock(npm: &[OsString], need: &Need<'_>, generation: &Generation, session: &mu
     let bytes = match own {
         Some(source) => source.bytes.clone(),
         None => {
-            let job = command(npm, need, generation).args(["install", "--package-lock-only"]).args(NPM);
+            let job = npm_command(npm, need, generation).args(["install", "--package-lock-only"]).args(NPM);
             session.step(&job)?;
             fs::read(&generation.prefix().join("package-lock.json"))?
         }
@@ -149,8 +149,8 @@ fn fetch(
     let specs: Vec<&str> =
         wanted.iter().map(|package| package.spec.as_str()).collect::<BTreeSet<_>>().into_iter().collect();
     for some in specs.chunks(AT_ONCE) {
-        let job = command(npm, need, generation).arg("pack").args(some).arg("--pack-destination").arg(&archives);
-        session.step(&job.args(["--ignore-scripts", "--loglevel=warn", "--no-update-notifier", "--dry-run=false"]))?;
+        let job = npm_command(npm, need, generation).arg("pack").args(some).arg("--pack-destination").arg(&archives);
+        session.step(&job.args(["--ignore-scripts", "--loglevel=warn", "--no-update-notifier"]))?;
     }
     let failed = |name: &str, e: std::io::Error| Error::new(Kind::Io, format!("read `{name}`")).because(e);
     let hashed = |name: String| {

@@ -35,6 +35,7 @@ mod node_crashes;
 mod node_failures;
 mod node_ranges;
 mod node_secrets;
+mod node_settings;
 mod packages;
 #[cfg(target_os = "linux")]
 mod power_loss;

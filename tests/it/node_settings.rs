@@ -1,0 +1,102 @@
+//! What a user's or a plugin's files of settings tell npm, pnpm and yarn: where packages come from, and never where they go.
+
+use crate::support::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Settings after which npm would install for the whole machine, or nothing.
+const OF_NPM: [&str; 5] = ["location=global", "global=true", "package-lock-only=true", "usage=true", "workspaces=true"];
+const OF_PNPM: [&str; 7] = [
+    "modules-dir=other",
+    "enable-modules-dir=false",
+    "lockfile-only=true",
+    "symlink=false",
+    "virtual-store-dir=OUTSIDE",
+    "lockfile=false",
+    "package-lock=false",
+];
+const OF_YARN: [&str; 4] =
+    ["--modules-folder OUTSIDE", "--install.modules-folder OUTSIDE", "--cwd OUTSIDE", "--pnp true"];
+
+/// A Node of the plugin's own, with a copy of this npm and a package that its user has installed globally. A link to the
+/// machine's packages would have npm remove those.
+fn with_global_packages(plugin: &Plugin, manager: Manager) -> PathBuf {
+    let global = plugin.temp().join("own-node/lib/node_modules");
+    fs::create_dir_all(global.join("precious")).unwrap();
+    fs::write(global.join("precious/package.json"), "{\"name\":\"precious\",\"version\":\"1.0.0\"}").unwrap();
+    copy(manager.program().ancestors().nth(2).unwrap(), &global.join("npm"));
+    let program = plugin.temp().join("own-node/bin/node");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    copy(&fs::canonicalize(node::program().unwrap()).unwrap(), &program);
+    plugin.link_as("node", &program);
+    global
+}
+
+/// Builds with these settings in each of these files, and sees that the packages are in the environment and nowhere else.
+#[track_caller]
+fn are_without_effect(plugin: &Plugin, settings: &[&str], places: &[PathBuf], untouched: &Path) {
+    let outside = plugin.temp().join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    let before = [Tree::of(untouched), Tree::of(&outside)];
+    for (setting, place) in settings.iter().flat_map(|setting| places.iter().map(move |place| (setting, place))) {
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::write(place, setting.replace("OUTSIDE", outside.to_str().unwrap()) + "\n").unwrap();
+        let output = plugin.command(["sync", "--rebuild"]).run();
+        let after = [Tree::of(untouched), Tree::of(&outside)];
+        assert!(before == after, "`{setting}` in `{}` writes elsewhere\n{output}", place.display());
+        assert!(output.status.success(), "`{setting}` in `{}`\n{output}", place.display());
+        assert_eq!(plugin.export_of("alpha"), "alpha 1.0.0", "`{setting}` in `{}`\n{output}", place.display());
+        fs::remove_file(place).unwrap();
+    }
+}
+
+#[test]
+fn settings_of_npm_in_files_neither_move_packages_nor_touch_those_of_the_machine() {
+    let registry = Registry::usual();
+    for manager in [Manager::Npm, Manager::Npm10] {
+        let plugin = Plugin::asking(Manager::Npm, &[("alpha", "^1.0.0")], &registry);
+        let global = with_global_packages(&plugin, manager);
+        let places = [plugin.home.join(".npmrc"), plugin.root.join(".npmrc")];
+        are_without_effect(&plugin, &OF_NPM, &places, &global);
+        plugin.lock(Manager::Npm);
+        are_without_effect(&plugin, &OF_NPM, &places[..1], &global);
+    }
+}
+
+#[test]
+fn scripts_of_packages_of_the_machine_are_not_run() {
+    let registry = Registry::usual();
+    let plugin =
+        Plugin::asking(Manager::Npm, &[("alpha", "^1.0.0")], &registry).file("plugdeps.toml", "scripts = true");
+    let global = with_global_packages(&plugin, Manager::Npm);
+    let script = "{\"name\":\"precious\",\"version\":\"1.0.0\",\"scripts\":{\"postinstall\":\"echo > ran\"}}";
+    fs::write(global.join("precious/package.json"), script).unwrap();
+    fs::write(plugin.home.join(".npmrc"), "location=global\n").unwrap();
+    let before = Tree::of(&global);
+    plugin.sync().ok();
+    assert_same(&before, &Tree::of(&global));
+}
+
+#[test]
+fn a_variable_that_asks_npm_for_its_usage_has_no_effect() {
+    let registry = Registry::usual();
+    let plugin = Plugin::asking(Manager::Npm, &[("alpha", "^1.0.0")], &registry).env("npm_config_usage", "true");
+    plugin.sync().ok();
+    assert_eq!(plugin.export_of("alpha"), "alpha 1.0.0");
+}
+
+#[test]
+fn settings_of_pnpm_in_files_move_no_packages() {
+    let registry = Registry::usual();
+    let plugin = Plugin::locking(Manager::Pnpm, &[("alpha", "^1.0.0")], &registry);
+    let places = [plugin.home.join(".config/pnpm/rc"), plugin.home.join(".npmrc"), plugin.root.join(".npmrc")];
+    are_without_effect(&plugin, &OF_PNPM, &places, &plugin.project);
+}
+
+#[test]
+fn settings_of_yarn_in_files_move_no_packages() {
+    let registry = Registry::usual();
+    let plugin = Plugin::locking(Manager::Yarn, &[("alpha", "^1.0.0")], &registry);
+    let places = [plugin.home.join(".yarnrc"), plugin.root.join(".yarnrc")];
+    are_without_effect(&plugin, &OF_YARN, &places, &plugin.project);
+}
