@@ -72,6 +72,8 @@ fn settings() -> Vec<PathBuf> {
         ".config/uv/uv.toml",
         ".netrc",
         ".npmrc",
+        ".config/pnpm/rc",
+        ".yarnrc",
         ".yarnrc.yml",
         ".bunfig.toml",
     ];

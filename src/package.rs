@@ -78,6 +78,16 @@ impl Package {
         tables.flatten().filter_map(|(name, wanted)| Some((name.as_str(), wanted.as_str()?)))
     }
 
+    /// Packages that are there wherever it is installed: no other table makes them optional, or the host's affair.
+    pub fn required(&self) -> impl Iterator<Item = &str> {
+        const ELSEWHERE: [&str; 3] = ["optionalDependencies", "peerDependencies", "devDependencies"];
+        let names = self.fields.get("dependencies").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let is_elsewhere = |name: &str| {
+            ELSEWHERE.iter().any(|table| self.fields.get(*table).is_some_and(|table| table.get(name).is_some()))
+        };
+        names.map(String::as_str).filter(move |name| !is_elsewhere(name))
+    }
+
     /// Whether it asks for packages at all. Most files of plugins whose server is one bundled file do not.
     pub fn asks_for_packages(&self) -> bool {
         self.dependencies().next().is_some()
@@ -211,6 +221,13 @@ mod tests {
     fn a_file_that_asks_for_no_package_for_the_server_asks_for_none() {
         assert!(!package(r#"{"type":"module","devDependencies":{"a":"1"}}"#).asks_for_packages());
         assert!(package(r#"{"optionalDependencies":{"a":"1"}}"#).asks_for_packages());
+    }
+
+    #[test]
+    fn what_another_table_names_as_well_is_not_required() {
+        let others = r#""optionalDependencies":{"b":"1"},"peerDependencies":{"c":"1"},"devDependencies":{"d":"1"}"#;
+        let package = package(&format!(r#"{{"dependencies":{{"a":"1","b":"1","c":"1","d":"1"}},{others}}}"#));
+        assert_eq!(package.required().collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]

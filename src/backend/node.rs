@@ -149,8 +149,9 @@ impl Node {
     /// Runs the scripts that the author allows, and leaves nothing of what the manager was shown.
     ///
     /// # Errors
-    /// A script failed.
+    /// A package is not there, or a script failed.
     pub fn finish(&self, need: &Need<'_>, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+        node_files::demand_there(need.manifest, generation, session)?;
         self.run_scripts(need, generation, session)?;
         node_files::tidy(need.manifest, generation)
     }

@@ -3,7 +3,7 @@
 //! The manifest and its lock as they were read and hashed, and the settings that stand beside them in the plugin. They
 //! may hold credentials, so nothing of it is left in a sealed generation.
 
-use super::Need;
+use super::{Need, Session};
 use crate::credentials::redact;
 use crate::error::{Error, Kind, Result};
 use crate::failure;
@@ -142,6 +142,32 @@ pub fn demand_locked(manifest: &Manifest) -> Result<()> {
 fn locks(lock: &str, name: &str, wanted: &str) -> bool {
     let descriptors = [format!("{name}@npm:{wanted}"), format!("{name}@{wanted}")];
     wanted.contains(':') || descriptors.iter().any(|descriptor| lock.contains(descriptor))
+}
+
+/// A manager may end well that was told, by settings we do not know, to put packages elsewhere.
+///
+/// # Errors
+/// What is asked for is not there.
+pub fn demand_there(manifest: &Manifest, generation: &Generation, session: &mut Session<'_>) -> Result<()> {
+    let Some(package) = manifest.package() else { return Ok(()) };
+    let texts = manifest.texts();
+    let lock = texts.first().map(AsRef::as_ref).unwrap_or_default();
+    let is_there = |name: &str| fs::is_directory(&generation.node_modules().join(name));
+    let Some(name) = package.required().find(|name| !is_there(name) && !is_for_some_systems(lock, name)) else {
+        return Ok(());
+    };
+    let missing = format!("`{name}` is not in `node_modules`");
+    let error = session.failed(failure::by_code("not-there"), missing.clone());
+    session.log.say(&missing);
+    Err(error)
+}
+
+/// Whether a lock of yarn 2 or bun has a package for some systems only: those two leave it out on others, and end well.
+fn is_for_some_systems(lock: &str, name: &str) -> bool {
+    const CONDITIONS: [&str; 3] = ["\n  conditions: ", "\"os\": ", "\"cpu\": "];
+    let own = [format!("\"{name}\": ["), format!("\"{name}@")];
+    let mut entries = lock.split("\n\n").filter(|entry| own.iter().any(|own| entry.contains(own)));
+    entries.any(|entry| CONDITIONS.iter().any(|condition| entry.contains(condition)))
 }
 
 /// Removes what is not needed to run. The lock that npm made where there was none is kept, to be looked at.

@@ -184,6 +184,47 @@ fn a_lock_that_cannot_be_understood_is_told() {
 }
 
 #[test]
+fn a_manager_that_ends_well_and_installs_nothing_is_told_with_what_is_missing() {
+    let registry = Registry::usual();
+    fails("not-there", &[Manager::Yarn, Manager::Bun], |manager| {
+        let plugin = locked(manager, &registry);
+        fs::write(plugin.home.join(".yarnrc"), "--version true\n").unwrap();
+        fs::write(plugin.home.join(".bunfig.toml"), "[install]\ndryRun = true\n").unwrap();
+        plugin
+    });
+    let plugin = locked(Manager::Yarn, &registry).file(".yarnrc", "--version true\n");
+    plugin.sync().stderr_has("cause: `alpha` is not in `node_modules`\n");
+    let log = fs::read_dir(plugin.data.join("plugdeps/node/logs")).unwrap().flatten().next().unwrap();
+    assert!(fs::read_to_string(log.path()).unwrap().ends_with("`alpha` is not in `node_modules`\n"));
+}
+
+#[test]
+fn what_need_not_be_there_may_be_missing() {
+    let registry = Registry::of(&[
+        NpmPackage::new("alpha", "1.0.0"),
+        NpmPackage::new("beta", "1.0.0").field("os", json!(["win32"])),
+        NpmPackage::new("@a/gamma", "1.0.0").field("cpu", json!(["none"])),
+        NpmPackage::new("delta", "1.0.0"),
+    ]);
+    for manager in EVERY.iter().copied() {
+        let mut wanted = json!({ "alpha": "^1.0.0", "other": "npm:alpha@1.0.0" });
+        // Others refuse what is for another machine, or install it.
+        if matches!(manager, Manager::Berry | Manager::Bun) {
+            wanted["@a/gamma"] = json!("1.0.0");
+        }
+        let optional = json!({ "beta": "1.0.0" });
+        let manifest = json!({ "name": "demo", "dependencies": wanted, "optionalDependencies": optional,
+                               "devDependencies": { "delta": "1.0.0" } });
+        let plugin = Plugin::asking(manager, &[], &registry).file("package.json", &manifest.to_string());
+        plugin.lock(manager);
+        plugin.sync().ok();
+        assert_eq!([plugin.export_of("alpha"), plugin.export_of("other")], ["alpha 1.0.0"; 2], "{manager:?}");
+        let modules = plugin.node_generation().join("env/node_modules");
+        assert!(["beta", "@a/gamma", "delta"].iter().all(|name| !modules.join(name).exists()), "{manager:?}");
+    }
+}
+
+#[test]
 fn a_registry_whose_name_is_unknown_is_told() {
     address_fails("dns", &EVERY, "https://no-such.invalid/", |plugin| plugin);
     // Whoever only reads one sentence reads which host that is, and not why npm wrote no log.

@@ -32,13 +32,15 @@ fn with_global_packages(plugin: &Plugin, manager: Manager) -> PathBuf {
     global
 }
 
-/// Builds with these settings in each of these files, and sees that the packages are in the environment and nowhere else.
+/// Builds with each of these settings in the first of these files, and with all of them in each of the others, and sees that the packages are in the environment and nowhere else.
 #[track_caller]
 fn are_without_effect(plugin: &Plugin, settings: &[&str], places: &[PathBuf], untouched: &Path) {
     let outside = plugin.temp().join("outside");
     fs::create_dir_all(&outside).unwrap();
     let before = [Tree::of(untouched), Tree::of(&outside)];
-    for (setting, place) in settings.iter().flat_map(|setting| places.iter().map(move |place| (setting, place))) {
+    let (first, others) = places.split_first().unwrap();
+    let one_by_one = settings.iter().map(|setting| ((*setting).to_owned(), first));
+    for (setting, place) in one_by_one.chain(others.iter().map(|place| (settings.join("\n"), place))) {
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::write(place, setting.replace("OUTSIDE", outside.to_str().unwrap()) + "\n").unwrap();
         let output = plugin.command(["sync", "--rebuild"]).run();
@@ -59,7 +61,7 @@ fn settings_of_npm_in_files_neither_move_packages_nor_touch_those_of_the_machine
         let places = [plugin.home.join(".npmrc"), plugin.root.join(".npmrc")];
         are_without_effect(&plugin, &OF_NPM, &places, &global);
         plugin.lock(Manager::Npm);
-        are_without_effect(&plugin, &OF_NPM, &places[..1], &global);
+        are_without_effect(&plugin, &OF_NPM[..1], &places[..1], &global);
     }
 }
 
