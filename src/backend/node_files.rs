@@ -157,7 +157,7 @@ pub fn demand_there(manifest: &Manifest, generation: &Generation, session: &mut 
         return Ok(());
     };
     let missing = format!("`{name}` is not in `node_modules`");
-    let error = session.failed(failure::by_code("not-there"), missing.clone());
+    let error = session.failed(&failure::NOT_THERE, missing.clone());
     session.log.say(&missing);
     Err(error)
 }

@@ -274,11 +274,4 @@ pub const CLASSES: &[Class] = &[
             "failed to parse lockfile: ",
         ],
     ),
-    class(
-        "not-there",
-        "the installer ended well, but what was asked for is not in the environment",
-        "take settings that send packages elsewhere out of the installer's own files; the log names what is missing",
-        ONLY_A_CHANGE,
-        &[],
-    ),
 ];
