@@ -67,7 +67,8 @@ pub fn hand_over(need: &Need<'_>, generation: &Generation) -> Result<()> {
     for name in SETTINGS {
         copy(&own.join(name), &prefix.join(name))?;
     }
-    DIRECTORIES.iter().try_for_each(|name| copy_directory(&own.join(name), &prefix.join(name)))
+    let root = fs::resolved(need.root);
+    DIRECTORIES.iter().try_for_each(|name| copy_directory(&root, &own.join(name), &prefix.join(name)))
 }
 
 /// Writes another lock in the place of the one that was read, or where there is none.
@@ -106,9 +107,18 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::write(to, &bytes)
 }
 
-fn copy_directory(from: &Path, to: &Path) -> Result<()> {
-    for name in fs::names(from) {
-        copy(&from.join(&name), &to.join(&name))?;
+/// Copies the files below a directory, but for those that a link leads out of the plugin to.
+fn copy_directory(root: &Path, from: &Path, to: &Path) -> Result<()> {
+    let mut left = vec![PathBuf::new()];
+    while let Some(directory) = left.pop() {
+        for path in fs::names(&from.join(&directory)).into_iter().map(|name| directory.join(name)) {
+            let file = from.join(&path);
+            if fs::is_own_directory(&file) {
+                left.push(path);
+            } else if fs::is_file(&file) && fs::resolved(&file).starts_with(root) {
+                copy(&file, &to.join(&path))?;
+            }
+        }
     }
     Ok(())
 }

@@ -102,3 +102,30 @@ fn settings_of_yarn_in_files_move_no_packages() {
     let places = [plugin.home.join(".yarnrc"), plugin.root.join(".yarnrc")];
     are_without_effect(&plugin, &OF_YARN, &places, &plugin.project);
 }
+
+#[test]
+fn each_manager_is_shown_what_lies_deeper_in_the_directories_of_patches_and_plugins_and_nothing_outside() {
+    let registry = Registry::usual();
+    for manager in [Manager::Npm, Manager::Pnpm, Manager::Yarn, Manager::Berry, Manager::Bun] {
+        let plugin = Plugin::locking(manager, &[("alpha", "^1.0.0")], &registry)
+            .file("patches/a/b/deep.patch", "")
+            .file(".yarn/plugins/@yarnpkg/plugin-x.cjs", TELLING)
+            .file(".yarnrc.yml", "plugins:\n  - path: .yarn/plugins/@yarnpkg/plugin-x.cjs\n    spec: plugin-x\n");
+        let seen = plugin.temp().join("seen");
+        let plugin = plugin.env("SEEN", &seen);
+        fs::write(plugin.project.join("secret"), "").unwrap();
+        for (target, link) in [("", "patches/outside"), ("secret", "patches/a/secret")] {
+            std::os::unix::fs::symlink(plugin.project.join(target), plugin.root.join(link)).unwrap();
+        }
+        plugin.sync().ok();
+        assert_eq!(plugin.export_of("alpha"), "alpha 1.0.0", "{manager:?}");
+        if manager == Manager::Berry {
+            assert_eq!(fs::read_to_string(seen).unwrap(), "a,a/b,a/b/deep.patch");
+        }
+    }
+}
+
+/// A plugin of yarn that writes down which patches it is shown.
+const TELLING: &str = "const fs = require('fs')\n\
+    fs.writeFileSync(process.env.SEEN, fs.readdirSync('patches', { recursive: true }).sort().join())\n\
+    module.exports = { name: 'plugin-x', factory: () => ({}) }\n";
