@@ -240,6 +240,7 @@ fn each_variable_setting_and_program_that_is_told_to_end_a_pause_does() {
         let place = match name.as_str() {
             "pip.conf" => ".config/pip/pip.conf".to_owned(),
             "uv.toml" => ".config/uv/uv.toml".to_owned(),
+            "rc" => ".config/pnpm/rc".to_owned(),
             name => name.to_owned(),
         };
         let path = watched.plugin.home.join(place);
