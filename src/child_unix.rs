@@ -4,6 +4,7 @@
 
 use super::Opening;
 use crate::lock::Lock;
+use crate::process;
 use crate::threads;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
@@ -27,6 +28,7 @@ pub(super) fn spawn(command: &mut Command, lease: Option<Lock>) -> io::Result<Ch
         // The server keeps it open: should we be killed, its environment stays where it is.
         rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty())?;
     }
+    process::hear_of_children();
     command.spawn()
 }
 

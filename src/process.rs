@@ -23,6 +23,8 @@ mod os;
 #[path = "process_windows.rs"]
 mod os;
 
+#[cfg(unix)]
+pub use os::hear_of_children;
 pub use os::spawn_detached;
 pub use os::{HANDS_LOCKS_ON, NO_FILE, become_command, describe_end, detach_from_session, inherited_lock, was_killed};
 

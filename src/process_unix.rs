@@ -13,6 +13,7 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Once};
 
 /// A file that is always there, and empty.
 pub const NO_FILE: &str = "/dev/null";
@@ -43,9 +44,18 @@ impl Group {
     }
 }
 
+/// Has the ends of children told to us, though whoever started us ignores those of its own: the system would tell
+/// nobody. A child does not inherit it.
+pub fn hear_of_children() {
+    static HEARD: Once = Once::new();
+    // The system refuses none but signals that cannot be handled.
+    HEARD.call_once(|| _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, Arc::default()));
+}
+
 /// A job without a terminal gets a group of its own, so that its time limit reaches what it started.
 /// One that a person watches stays in the person's group, so that Ctrl-C reaches it.
 pub(super) fn spawn(command: &mut Command, terminal: Terminal) -> io::Result<Child> {
+    hear_of_children();
     if terminal == Terminal::None {
         command.process_group(0);
     }
@@ -94,6 +104,7 @@ pub fn spawn_detached(program: &Path, args: &[OsString], hold: Hold, log: &File)
     command.current_dir("/");
     // However the process between ended: whether somebody builds, the lock tells, and what it said is in the log.
     fault::point("detach", program)?;
+    hear_of_children();
     command.status().map(drop)
 }
 

@@ -78,6 +78,25 @@ mod while_the_packages_install {
     }
 
     #[test]
+    fn a_host_that_ignores_the_end_of_children_is_served_as_well() {
+        let world = World::new(Installer::Uv);
+        let file = world.plugin.root.join(".mcp.json");
+        let mut servers: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let plain = &mut servers["mcpServers"]["plain"];
+        let ignoring = "import os, signal, sys\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nos.execv(sys.argv[1], sys.argv[1:])";
+        let words = ["-c", ignoring, plain["command"].as_str().unwrap()].map(Value::from);
+        plain["args"].as_array_mut().unwrap().splice(0..0, words);
+        plain["command"] = "python3".into();
+        fs::write(file, servers.to_string()).unwrap();
+        let mut server = world.plugin.server("plain");
+        server.initialize();
+        assert_eq!(ask(&mut server), "alpha 1.0");
+        server.close_stdin();
+        assert!(server.wait(LONG).success(), "{}", server.stderr());
+        assert_eq!(server.stderr(), "");
+    }
+
+    #[test]
     fn an_old_client_gets_its_version_and_an_unknown_one_the_newest() {
         let world = slow_world(Installer::Uv);
         for (asked, agreed) in [("2024-11-05", "2024-11-05"), ("2025-06-18", "2025-06-18"), ("1999", "2025-11-25")] {
