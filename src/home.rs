@@ -141,6 +141,6 @@ impl Wanted {
 }
 
 fn proven_besides(work: &Work<'_>, than: &Generation) -> Option<Sealed> {
-    let mut sealed = work.store.sealed();
-    sealed.find(|other| other.generation != *than && work.still_starts(other) && other.generation.is_proven())
+    let mut others = work.store.sealed().filter(|other| other.generation != *than && other.generation.is_proven());
+    others.find_map(|other| work.startable(other))
 }

@@ -116,6 +116,15 @@ pub fn choose(wish: &Wish<'_>) -> Result<Choice> {
     Err(none_found(wish, &rejected))
 }
 
+/// One that the plugin accepts and that is the same as another one was.
+pub fn alike(wish: &Wish<'_>, identity: &Identity) -> Option<BaseInterpreter> {
+    let accepted = Accepted::parse(wish).ok()?;
+    let candidates = candidates(wish.runtime, wish.named).into_iter();
+    let candidates = candidates.filter(|candidate| os::known_dud(&candidate.path).is_none());
+    let mut there = candidates.filter_map(|candidate| ask(&candidate, wish.runtime).ok());
+    there.find(|interpreter| interpreter.identity == *identity && accepted.refuses(interpreter).is_none())
+}
+
 fn none_found(wish: &Wish<'_>, rejected: &[Rejection]) -> Error {
     let (name, plain) = (called(wish.runtime), wish.runtime.name());
     let wanted = match (wish.named, wish.requires) {

@@ -14,6 +14,7 @@ use crate::node_manifest;
 use crate::plugin::{Plugin, data_inside};
 use crate::provenance;
 use crate::reason::{InterpreterState, Reason, misfit};
+use crate::runtime::Runtime;
 use crate::store::{Failure, Sealed, Store};
 use crate::trust;
 use std::cell::RefCell;
@@ -131,13 +132,24 @@ impl<'a> Work<'a> {
 
     /// The generation to serve when the one that would fit cannot be had: the newest that still starts.
     pub fn last_good(&self) -> Option<Sealed> {
-        self.store.sealed().find(|sealed| self.still_starts(sealed))
+        self.store.sealed().find_map(|sealed| self.startable(sealed))
     }
 
-    /// Whether a generation is where it was built and its interpreter is the one it was built with.
-    pub fn still_starts(&self, sealed: &Sealed) -> bool {
-        let now = sealed.generation.validator(&sealed.receipt.interpreter);
-        misfit(&sealed.receipt, &same_place(sealed), &self.interpreter_state(sealed, now)).is_none()
+    /// A generation as it still starts: where it was built, with the interpreter that it was built with. One for Node has
+    /// no part of that in it, so another that is the same serves as well: updates put each in a place of its own.
+    pub fn startable(&self, mut sealed: Sealed) -> Option<Sealed> {
+        let base = &sealed.receipt.interpreter;
+        let now = sealed.generation.validator(base);
+        match misfit(&sealed.receipt, &same_place(&sealed), &self.interpreter_state(&sealed, now)) {
+            None => Some(sealed),
+            Some(Reason::InterpreterGone { .. } | Reason::InterpreterChanged { .. })
+                if base.identity.runtime() == Runtime::Node =>
+            {
+                sealed.receipt.interpreter = interpreter::alike(&self.wish(), &base.identity)?;
+                Some(sealed)
+            }
+            Some(_) => None,
+        }
     }
 
     /// Where the manifest is.

@@ -460,3 +460,38 @@ fn a_package_whose_script_does_not_run_is_named() {
     plugin.write("plugdeps.toml", "scripts = ['zod']\n");
     check().stdout_lacks("has a script");
 }
+
+#[test]
+fn where_an_update_moved_node_and_nothing_can_be_built_the_packages_that_are_there_serve_with_the_new_one() {
+    let registry = Registry::usual();
+    let plugin = Plugin::locking(Manager::Npm, &[("alpha", "^1.0.0")], &registry);
+    // As Homebrew has it: a link that is on no PATH, to a place for each version.
+    let (versions, link) = (plugin.home.join("Cellar/node"), plugin.home.join(".local/bin/node"));
+    fs::create_dir_all(link.parent().unwrap()).unwrap();
+    let installs = |version: &str| {
+        private_node(&versions.join(version));
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(versions.join(version).join("bin/node"), &link).unwrap();
+    };
+    installs("20.1.0");
+    fs::remove_file(plugin.path_dir().join("node")).unwrap();
+    plugin.sync().ok();
+    let built = plugin.node_generation();
+
+    installs("20.2.0");
+    fs::remove_dir_all(versions.join("20.1.0")).unwrap();
+    fs::remove_dir_all(plugin.home.join(".npm")).unwrap();
+    drop(registry);
+    let plugin = plugin.env("npm_config_fetch_retries", "0");
+    // Once it has tried to build, and once it leaves that alone.
+    for _ in 0..2 {
+        let said = plugin.node_says(
+            "const own = require('child_process').execFileSync('node', ['-p', 'process.execPath'])\n\
+             console.log([require.resolve('alpha'), process.execPath, own].join(' '))",
+        );
+        let words: Vec<_> = said.split_whitespace().map(Path::new).collect();
+        let new = versions.join("20.2.0/bin/node");
+        assert_eq!(words, [&built.join("env/node_modules/alpha/index.js"), &new, &new], "{said}");
+    }
+    plugin.command(["--check"]).run().stdout_has("is gone");
+}
