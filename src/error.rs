@@ -213,11 +213,22 @@ pub fn telling_line<'a>(said: &mut dyn Iterator<Item = &'a str>) -> Option<&'a s
 
 /// npm's reason stands behind codes, of one word, and a place; what follows is advice, and why it wrote no log.
 fn is_reason_of_npm(line: &str) -> bool {
-    let mut words = line.split(' ');
-    words.next() == Some("npm")
-        && matches!(words.next(), Some("error" | "ERR!"))
-        && words.next() != Some("path")
-        && words.nth(1).is_some()
+    let mut words = of_npm(line).unwrap_or_default().split(' ');
+    // What is indented is a stack.
+    !matches!(words.next(), Some("" | "path")) && words.nth(1).is_some()
+}
+
+/// Whether npm shows with it where in its own code something failed, and with what.
+pub fn is_stack_of_npm(line: &str) -> bool {
+    of_npm(line).is_some_and(|said| {
+        let first = said.split_whitespace().next().unwrap_or("}");
+        first == "}" || said.starts_with(' ') && (first == "at" || first.ends_with(':'))
+    })
+}
+
+fn of_npm(line: &str) -> Option<&str> {
+    let said = line.strip_prefix("npm error").or_else(|| line.strip_prefix("npm ERR!"))?;
+    Some(said.strip_prefix(' ').unwrap_or(said))
 }
 
 /// Whether a line calls itself an error, or its first word is the name of one: in Python and JavaScript that ends so.
@@ -261,6 +272,12 @@ mod tests {
         {
             assert_eq!(telling_line(&mut lines.lines()), Some(format!("{start}{reason}").as_str()));
         }
+        let stack = "npm error code E\nnpm error     at f (node:internal/g:1:2) {\nnpm error   code: 'a b c'\nnpm error }\nnpm error\n\
+                     npm error FetchError: request to h failed";
+        assert_eq!(telling_line(&mut stack.lines()), Some("npm error FetchError: request to h failed"));
+        let rest: Vec<_> = stack.lines().filter(|line| !is_stack_of_npm(line)).collect();
+        assert_eq!(rest, ["npm error code E", "npm error FetchError: request to h failed"]);
+        assert!(!is_stack_of_npm("npm error   peer a@\"1\" from b@2"), "what cannot be resolved is told so");
         assert_eq!(telling_line(&mut "a\nValueError: b\nc\nTypeError: d\ne".lines()), Some("TypeError: d"));
         assert_eq!(telling_line(&mut "a\nb".lines()), Some("b"));
         assert_eq!(telling_line(&mut "".lines()), None);

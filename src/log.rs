@@ -1,7 +1,7 @@
 //! The log of one build: everything the installers say, credentials redacted, the last ten kept.
 
 use crate::credentials::Known;
-use crate::error::{Result, names_error};
+use crate::error::{Result, is_stack_of_npm, names_error};
 use crate::fs;
 use crate::output::harmless;
 use crate::process::Terminal;
@@ -140,7 +140,8 @@ impl Log {
 
     /// The last lines that the installer said in this step, as a cause.
     pub fn last_words(&mut self) -> Option<String> {
-        let said = last_lines(self.tail(), 12).join("\n");
+        let telling: Vec<&str> = self.tail().lines().filter(|line| !is_stack_of_npm(line)).collect();
+        let said = last_lines(&telling.join("\n"), 12).join("\n");
         (!said.is_empty()).then(|| format!("the installer said:\n{said}"))
     }
 

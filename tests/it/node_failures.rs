@@ -241,6 +241,14 @@ fn a_registry_that_refuses_connections_is_told() {
 }
 
 #[test]
+fn of_a_refused_connection_the_session_is_told_the_address_and_not_a_line_of_npm_s_own_code() {
+    for manager in RESOLVING {
+        let plugin = locked(manager, &Registry::usual()).shipped_hooks();
+        plugin.hook().stdout_has("reason: connect ECONNREFUSED").stdout_lacks("(node:");
+    }
+}
+
+#[test]
 fn a_registry_that_does_not_answer_is_told() {
     registry_fails("timeout", &EVERY, &[|registry| _ = registry.latency(Duration::from_secs(40))]);
 }
