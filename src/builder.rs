@@ -25,6 +25,19 @@ pub fn log_path(store: &Store) -> PathBuf {
     store.directory().join("builder.log")
 }
 
+/// This program, to be started once more. Under a process that has lived for a while an update may have put another one
+/// in its place: then what runs is started again, where the system keeps it, or else what stands there now.
+///
+/// # Errors
+/// The system does not say which program this is, and none is where it was started.
+pub fn own_program() -> std::io::Result<PathBuf> {
+    let named = std::env::current_exe();
+    let started = std::env::args_os().next().and_then(|name| std::path::absolute(name).ok());
+    let kept = cfg!(target_os = "linux").then(|| "/proc/self/exe".into());
+    let mut places = [named.as_ref().ok().cloned(), kept, started].into_iter().flatten();
+    places.find(|path| fs::is_file(path)).map_or(named, Ok)
+}
+
 /// Starts a builder for an environment and gives it the lock. Without one, nobody could tell by it whether the builder
 /// lives: its end is told to whoever started it.
 ///
@@ -43,7 +56,7 @@ pub fn start(place: &Place, name: &str, store: &Store, lock: Option<Lock>) -> Re
         name.into(),
     ];
     let failed = |e: std::io::Error| Error::new(Kind::Io, "start a builder").because(e);
-    let program = std::env::current_exe().map_err(failed)?;
+    let program = own_program().map_err(failed)?;
     let (hold, end) = match lock {
         Some(lock) if process::HANDS_LOCKS_ON => (Hold::Lock(lock), None),
         lock => process::watched(lock).map(|(hold, end)| (hold, Some(end))).map_err(failed)?,

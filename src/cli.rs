@@ -2,6 +2,7 @@
 
 use crate::author;
 use crate::build;
+use crate::builder;
 use crate::check;
 use crate::each::{chosen, each};
 use crate::environments::Environment;
@@ -136,6 +137,6 @@ fn prune(plugin: &Plugin, typed: &Typed) -> Result<()> {
 
 fn detach(typed: &Typed) -> Result<()> {
     let failed = |e: std::io::Error| Error::new(Kind::Io, "start a builder").because(e);
-    let program = std::env::current_exe().map_err(failed)?;
+    let program = builder::own_program().map_err(failed)?;
     crate::process::detach_from_session(&program, &typed.words).map_err(failed)
 }

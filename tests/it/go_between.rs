@@ -208,6 +208,28 @@ mod while_the_packages_install {
     }
 
     #[test]
+    fn a_program_that_was_replaced_or_removed_meanwhile_still_builds() {
+        for is_replaced in [true, false] {
+            let world = World::new(Installer::Uv);
+            world.needs("alpha==9");
+            let mut server = world.plugin.server("plain");
+            server.initialize();
+            assert_eq!(server.call_tool("value", json!({}))["isError"], true);
+            assert!(server.list_tools().is_empty());
+            let program = world.plugin.root.join("bin/plugdeps");
+            if is_replaced {
+                fs::copy(&program, program.with_extension("new")).unwrap();
+                fs::rename(program.with_extension("new"), &program).unwrap();
+            } else {
+                fs::remove_file(&program).unwrap();
+            }
+            world.needs("alpha==3.0");
+            assert!(server.wait_for_notification("notifications/tools/list_changed", LONG).is_some(), "{is_replaced}");
+            assert_eq!(ask(&mut server), "alpha 3.0");
+        }
+    }
+
+    #[test]
     fn what_a_client_said_before_it_ended_is_answered_if_its_server_is_being_greeted() {
         let world = World::new(Installer::Uv);
         let text = fs::read_to_string(world.plugin.root.join("server.py")).unwrap();
