@@ -112,15 +112,18 @@ fn uv_beside_the_interpreter_is_found() {
     assert_eq!(built_by(&plugin), "uv 0.13.8");
 }
 
+/// What is put in the place of a program.
+type Put = Box<dyn Fn(&Path)>;
+
 #[test]
 fn a_uv_that_does_not_work_or_is_too_old_is_passed_over_and_the_next_installer_serves() {
     let packages = Packages::usual();
     let whole = fs::read(tools::uv()).unwrap();
-    let cases: [(&str, Box<dyn Fn(&Path)>); 4] = [
+    let cases: [(&str, Put); 4] = [
         // As a shim that is a link to the program of a version manager.
         ("does not work: ", Box::new(|uv| symlink(tools::on_path("false").unwrap(), uv).unwrap())),
         ("does not work: killed by signal", Box::new(|uv| executable(uv, "#!/bin/sh\nkill -SEGV $$\n"))),
-        ("cannot be started: ", Box::new(|uv| fs::write(uv, &whole[..100]).unwrap())),
+        ("cannot be started: ", Box::new(move |uv| fs::write(uv, &whole[..100]).unwrap())),
         ("is 0.4.22, and `>=0.4.23` is wanted", Box::new(|uv| executable(uv, "#!/bin/sh\necho uv 0.4.22\n"))),
     ];
     for (reason, write) in cases {
