@@ -21,14 +21,17 @@ mod os;
 /// How long a candidate may take to say who it is. A cold disk is slow, a dialog waits for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Variables that would make an interpreter somebody else's, or lead it to somebody else's packages.
-pub const FOREIGN: [&str; 7] = [
+/// Variables that would make an interpreter somebody else's, lead it to somebody else's packages, or change how it
+/// speaks and ends.
+pub const FOREIGN: [&str; 9] = [
     "PYTHONHOME",
     "PYTHONPATH",
     "VIRTUAL_ENV",
     "CONDA_PREFIX",
     "PYTHONSTARTUP",
     "PYTHONPLATLIBDIR",
+    "PYTHONINSPECT",
+    "PYTHONIOENCODING",
     "__PYVENV_LAUNCHER__",
 ];
 

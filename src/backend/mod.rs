@@ -272,7 +272,7 @@ fn of_class(mut error: Error, class: &'static Class) -> Error {
 /// directory, where an empty `uv.toml` ends the search for a project, and knows no environment but ours.
 /// Indexes, credentials, proxies and certificates stay as the user set them.
 fn isolated(program: &Path, generation: &Generation) -> Job {
-    const REDIRECTING: [&str; 25] = [
+    const REDIRECTING: [&str; 30] = [
         "PIP_TARGET",
         "PIP_PREFIX",
         "PIP_ROOT",
@@ -286,6 +286,10 @@ fn isolated(program: &Path, generation: &Generation) -> Job {
         "PIP_NO_DEPS",
         "PIP_REPORT",
         "PIP_LOG",
+        "PIP_PLATFORM",
+        "PIP_PYTHON_VERSION",
+        "PIP_IMPLEMENTATION",
+        "PIP_ABI",
         "UV_PYTHON",
         "UV_SYSTEM_PYTHON",
         "UV_PROJECT",
@@ -297,6 +301,7 @@ fn isolated(program: &Path, generation: &Generation) -> Job {
         "UV_DEV",
         "UV_NO_DEV",
         "UV_VENV_CLEAR",
+        "UV_VENV_SEED",
         // Not a place, but whether what arrives from it is what the author meant.
         "UV_NO_VERIFY_HASHES",
     ];

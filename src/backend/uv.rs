@@ -168,7 +168,7 @@ pub(super) fn limited(job: Job, manifest: &Manifest) -> Job {
     let newer = manifest.exclude_newer.iter().filter(|_| !is_set("UV_EXCLUDE_NEWER"));
     let job = job.args(newer.flat_map(|moment| ["--exclude-newer", moment]));
     // uv knows this setting as a flag alone.
-    if is_set("PIP_NO_INDEX") { job.arg("--no-index") } else { job }
+    if pip_has_no_index() { job.arg("--no-index") } else { job }
 }
 
 fn speaks(need: &Need<'_>) -> bool {
@@ -186,7 +186,25 @@ pub fn version_in(generation: &Generation) -> Option<String> {
 }
 
 fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+/// Whether `PIP_NO_INDEX` is true, in pip's own words.
+fn pip_has_no_index() -> bool {
+    let value = std::env::var("PIP_NO_INDEX").unwrap_or_default().to_lowercase();
+    !["", "0", "false", "f", "no", "n", "off"].contains(&value.as_str())
+}
+
+/// The places that are there, as uv takes them: one that is missing is nothing to pip, and a failure to uv.
+fn links_there(links: &str) -> String {
+    let is_there = |link: &&str| {
+        let local =
+            link.strip_prefix("file://").filter(|path| path.starts_with('/') && !path.contains('%') && cfg!(unix));
+        let path = Path::new(local.unwrap_or(link));
+        (local.is_none() && link.contains("://"))
+            || (path.is_absolute() && (fs::is_directory(path) || fs::is_file(path)))
+    };
+    links.split_whitespace().filter(is_there).collect::<Vec<_>>().join(",")
 }
 
 /// pip's settings in the environment, under the names that uv reads, where the user did not set those.
@@ -203,8 +221,8 @@ fn from_pip_settings() -> Vec<(&'static str, String)> {
     let mut settings = Vec::new();
     for (pip, uv, others) in NAMES {
         let value = std::env::var(pip).unwrap_or_default();
+        let value = if uv == "UV_FIND_LINKS" { links_there(&value) } else { value };
         if !value.is_empty() && !is_set(uv) && !others.iter().any(|other| is_set(other)) {
-            let value = if uv == "UV_FIND_LINKS" { value.replace(char::is_whitespace, ",") } else { value };
             settings.push((uv, value));
         }
     }

@@ -259,11 +259,25 @@ fn links_without_an_index_that_are_set_for_pip_reach_uv() {
     Wheel::simple("beta", "1.0").write(&places[1]);
     for installer in BOTH {
         let plugin = with(installer, Plugin::new("x")).file("requirements.txt", "alpha\nbeta\n").without_index();
+        // A place that is missing is nothing to pip.
+        let [one, two] = places.clone().map(|p| p.display().to_string());
         let plugin = plugin
             .env("PIP_NO_INDEX", "1")
-            .env("PIP_FIND_LINKS", places.clone().map(|p| p.display().to_string()).join(" "));
+            .env("PIP_FIND_LINKS", format!("{one} file://{two} /no/such/place file:///no/such/place near"));
         plugin.sync().ok();
         assert_eq!(plugin.installed(), ["alpha==1.0", "beta==1.0"], "{installer:?}");
+    }
+}
+
+#[test]
+fn the_index_is_switched_off_where_pip_would_switch_it_off() {
+    let packages = Packages::usual();
+    for installer in BOTH {
+        for (value, status) in [("False", 0), ("no", 0), ("n", 0), ("f", 0), ("OFF", 0), ("", 0), ("Y", 9), ("on", 9)] {
+            let plugin = with(installer, Plugin::new("x")).file("requirements.txt", "alpha\n").index(&packages);
+            let output = plugin.env("PIP_NO_INDEX", value).sync();
+            assert_eq!(output.status.code(), Some(status), "{installer:?} {value}: {output}");
+        }
     }
 }
 
@@ -362,7 +376,11 @@ fn misled(plugin: Plugin) -> Plugin {
         "UV_SYSTEM_PYTHON",
         "UV_LOCKED",
         "UV_NO_SYNC",
+        "UV_VENV_SEED",
+        "PYTHONINSPECT",
     ];
+    let plugin = plugin.env("PYTHONIOENCODING", "utf-16").env("PIP_PLATFORM", "win_amd64").env("PIP_ABI", "none");
+    let plugin = plugin.env("PIP_PYTHON_VERSION", "2.7").env("PIP_IMPLEMENTATION", "pp");
     let plugin = flags.iter().fold(plugin, |plugin, name| plugin.env(name, "1"));
     plugin.env("UV_PYTHON", "2.7").env("PIP_PYTHON", "/no/such/python")
 }
