@@ -74,13 +74,9 @@ fn shown(index: &str) -> String {
     crate::credentials::redact(index)
 }
 
-/// The file in which the user has settings of uv; one that cannot be read is uv's to complain about.
+/// The user's settings of uv; a file that cannot be read is uv's to complain about.
 fn user_settings() -> Option<(PathBuf, Table)> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let below = |base: PathBuf| base.join("uv/uv.toml");
-    let home = || variable("HOME").map(|home| below(home.join(".config")));
-    let own = if cfg!(windows) { variable("APPDATA").map(below) } else { variable("XDG_CONFIG_HOME").map(below) };
-    let path = variable("UV_CONFIG_FILE").or(own).or_else(home)?;
+    let path = uv_settings::user_file()?;
     let bytes = fs::read_optional(&path).ok().flatten()?;
     Some((path, toml_text::parse("uv.toml", &bytes, Kind::ConfigInvalid).ok()?))
 }

@@ -6,6 +6,7 @@ use crate::toml_section::strings;
 use crate::toml_value::{Table, Value};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// The keys of `[tool.uv]` that decide what is installed.
 const UV_KEYS: &[&str] = &[
@@ -53,6 +54,22 @@ pub(crate) fn relevant(uv: &Table) -> Map<String, Json> {
     let is_relevant = |key: &str| UV_KEYS.contains(&key) || UV_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     let chosen = uv.iter().filter(|(key, _)| is_relevant(key));
     chosen.map(|(key, value)| (key.to_owned(), if UV_SETS.contains(&key) { set(value) } else { json(value) })).collect()
+}
+
+/// The file in which the user has settings of uv.
+pub(crate) fn user_file() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let below = |base: PathBuf| base.join("uv/uv.toml");
+    let home = || variable("HOME").map(|home| below(home.join(".config")));
+    let own = if cfg!(windows) { variable("APPDATA").map(below) } else { variable("XDG_CONFIG_HOME").map(below) };
+    variable("UV_CONFIG_FILE").or(own).or_else(home)
+}
+
+/// Whether a text of settings has packages be links into uv's cache: in `[pip]` as well.
+pub(crate) fn links_into_cache(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.lines()
+        .any(|line| !line.trim_start().starts_with('#') && line.contains("link-mode") && line.contains("symlink"))
 }
 
 /// Whether it says where packages come from, which pip cannot follow.

@@ -10,6 +10,7 @@ use crate::manifest::{Format, Manifest};
 use crate::process::Job;
 use crate::pyproject::Pyproject;
 use crate::tool;
+use crate::uv_settings;
 use crate::version::Version;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,11 @@ impl Uv {
     /// # Errors
     /// What it needs cannot be written.
     pub fn install_packages(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
+        let job = self.install_from_indexes(need, generation)?;
+        Ok(outliving_cache(job, need.manifest.project()))
+    }
+
+    fn install_from_indexes(&self, need: &Need<'_>, generation: &Generation) -> Result<Job> {
         match need.manifest.format {
             Format::UvLock => self.sync_lock(need, generation),
             Format::ScriptLock => self.sync_script(need, generation).map(|job| job.arg("--frozen")),
@@ -108,7 +114,7 @@ impl Uv {
         let job =
             job.args(["pip", "install", "--no-config", "--offline", "--no-index", "--no-deps", "--require-hashes"]);
         let job = job.arg("--python").arg(generation.python()).arg("--find-links").arg(packages);
-        job.arg("-r").arg(list)
+        outliving_cache(job.arg("-r").arg(list), None)
     }
 
     fn install_files(&self, job: Job, need: &Need<'_>, generation: &Generation) -> Result<Job> {
@@ -161,6 +167,20 @@ fn too_old(said: &str) -> Option<String> {
     let version = said.lines().find_map(|line| line.strip_prefix("uv ")?.split(' ').next())?;
     let is_old = Version::parse(version).is_ok() && !is_since(version, SERVES);
     is_old.then(|| format!("is {version}, and `{SERVES}` is wanted"))
+}
+
+/// Links into uv's cache would be what an environment consists of: without that cache it would be hollow, and be called
+/// ready. Where the user or the project wants them, the files are shared another way.
+fn outliving_cache(job: Job, project: Option<&Pyproject>) -> Job {
+    let user = || uv_settings::user_file().and_then(|path| fs::read_optional(&path).ok().flatten());
+    let links = match std::env::var("UV_LINK_MODE") {
+        Ok(mode) if !mode.is_empty() => mode == "symlink",
+        _ => {
+            let of_project = project.is_some_and(|project| uv_settings::links_into_cache(project.text()));
+            of_project || user().is_some_and(|text| uv_settings::links_into_cache(&text))
+        }
+    };
+    if links { job.set("UV_LINK_MODE", "hardlink") } else { job }
 }
 
 /// What of an index must not be taken.

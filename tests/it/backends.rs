@@ -299,6 +299,26 @@ fn settings_of_the_user_in_files_are_honoured() {
 }
 
 #[test]
+fn an_environment_outlives_the_cache_that_uv_is_told_to_link_it_to() {
+    let packages = Packages::usual();
+    let config = ".config/uv/uv.toml";
+    for (variable, text) in [
+        (Some("symlink"), ""),
+        (None, "link-mode = 'symlink'\n"),
+        (None, "[pip]\nlink-mode = 'symlink'\n"),
+        (Some("copy"), "link-mode = 'symlink'\n"),
+    ] {
+        let plugin = Plugin::needing("alpha\n", &packages);
+        let plugin = variable.into_iter().fold(plugin, |plugin, mode| plugin.env("UV_LINK_MODE", mode));
+        fs::create_dir_all(plugin.home.join(config).parent().unwrap()).unwrap();
+        fs::write(plugin.home.join(config), text).unwrap();
+        plugin.sync().ok();
+        plugin.bare_command("uv").args(["cache", "clean"]).run().ok();
+        assert_eq!(plugin.value_of("alpha"), "alpha 1.0", "{variable:?} {text}");
+    }
+}
+
+#[test]
 fn a_proxy_that_is_set_is_used() {
     for installer in BOTH {
         let proxy = Packages::usual();
