@@ -287,6 +287,16 @@ mod of_a_first_build {
     fn with_pip() {
         Scene::new(World::new(Installer::Pip), "sync", Act::Command(&["sync"]), "alpha 1.0").play();
     }
+
+    #[test]
+    fn with_a_uv_that_pip_fetches() {
+        let world = World::new(Installer::Pip);
+        for wheel in fs::read_dir(tools::uv_wheel()).unwrap().flatten() {
+            fs::copy(wheel.path(), world.wheels.path().join(wheel.file_name())).unwrap();
+        }
+        world.plugin.write("plugdeps.toml", "installer = 'uv'\n");
+        Scene::new(world, "sync", Act::Command(&["sync"]), "alpha 1.0").play();
+    }
 }
 
 mod of_an_update_with_a_sweep {

@@ -12,8 +12,11 @@ use std::time::Duration;
 const ERRORS: [i32; 5] = [28, 13, 5, 30, 24];
 const SERVER: &str = "console.log(require('alpha'))\n";
 
-/// A plugin that npm serves, and what is played with it.
+/// A plugin that a manager serves, and what is played with it.
 struct Scene {
+    manager: Manager,
+    /// Managers are slow: without the variable every so many steps are tried, others each time.
+    stride: usize,
     plugin: Plugin,
     saved: PathBuf,
     /// What a start serves afterwards.
@@ -26,22 +29,22 @@ impl Scene {
     fn new(plugin: Plugin, serves: &'static str, leased: Option<PathBuf>) -> Self {
         let saved = plugin.temp().join("saved");
         copy(&plugin.data, &saved);
-        Self { plugin, saved, serves, leased }
+        Self { manager: Manager::Npm, stride: 9, plugin, saved, serves, leased }
     }
 
     /// Plays `sync` for every step of it.
     fn play(&self) {
         let root = Tree::of(&self.plugin.root);
-        // npm is slow: without the variable every ninth step, another one each time.
-        let stride = if all() { 1 } else { 9 };
-        let first = 1 + Random::seeded().below(stride) as usize;
+        let stride = if all() { 1 } else { self.stride };
+        let first = 1 + Random::seeded().below(stride as u32) as usize;
         let undisturbed = self.undisturbed();
-        let (steps, played) = steps::play_each(undisturbed, (first..).step_by(stride as usize), |number| {
+        let (steps, played) = steps::play_each(undisturbed, (first..).step_by(stride), |number| {
             whats(number).iter().filter(|what| self.once(number, what)).count()
         });
         assert_same(&root, &Tree::of(&self.plugin.root));
-        println!("CRASH POINTS of `sync` with npm: {steps}, of {undisturbed} undisturbed, played {played} times");
-        assert!(played > undisturbed / stride as usize / 4, "most steps were never reached: this proves nothing");
+        let by = format!("`sync` with {:?}: {steps}, of {undisturbed} undisturbed", self.manager);
+        println!("CRASH POINTS of {by}, played {played} times");
+        assert!(played > undisturbed / stride / 4, "most steps were never reached: this proves nothing");
     }
 
     /// How many steps `sync` takes when nothing happens to it.
@@ -130,6 +133,16 @@ fn plugin(manager: Manager, registry: &Registry) -> Plugin {
 fn a_first_build_that_dies_at_any_step_is_healed_by_the_next_start() {
     let registry = Registry::usual();
     Scene::new(plugin(Manager::Npm, &registry), "alpha 1.0.0", None).play();
+}
+
+/// Those that npm's scenes do not stand for: each writes what it is shown, and is asked, in its own way.
+#[test]
+fn a_first_build_by_another_manager_that_dies_at_any_step_is_healed_by_the_next_start() {
+    let registry = Registry::usual();
+    for manager in [Manager::Pnpm, Manager::Yarn, Manager::Berry, Manager::Bun] {
+        let scene = Scene::new(plugin(manager, &registry), "alpha 1.0.0", None);
+        Scene { manager, stride: 30, ..scene }.play();
+    }
 }
 
 #[test]

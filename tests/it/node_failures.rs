@@ -230,7 +230,8 @@ fn a_registry_whose_name_is_unknown_is_told() {
     // Whoever only reads one sentence reads which host that is, and not why npm wrote no log.
     let registry = Registry::of(&[NpmPackage::new("alpha", "1.0.0")]);
     let plugin = locked(Manager::Npm, &registry).registry_url("https://no-such.invalid/");
-    let plugin = relocked(plugin, Manager::Npm, |lock| lock.replace(&registry.url(), "https://no-such.invalid/"));
+    let own = registry.url_with_login(LOGIN);
+    let plugin = relocked(plugin, Manager::Npm, |lock| lock.replace(&own, "https://no-such.invalid/"));
     let said = plugin.command(["session-start"]).run();
     said.ok().stdout_has("getaddrinfo").stdout_has("no-such.invalid").stdout_lacks("Log files");
 }

@@ -69,6 +69,12 @@ pub fn uv_of(version: &str) -> PathBuf {
     fetched(&format!("uv-{version}"), fetch).join("bin/uv")
 }
 
+/// A directory with the wheel of the uv that the program has pip fetch.
+pub fn uv_wheel() -> PathBuf {
+    let flags = ["download", "--no-deps", "--only-binary=:all:", "--dest"];
+    fetched(&format!("uv-wheel-{UV}"), |into| pip(&flags, into, &format!("uv=={UV}")))
+}
+
 /// A directory with the wheels that a package with C sources is built with.
 pub fn build_wheels() -> PathBuf {
     let fetch = |into: &Path| {
