@@ -179,7 +179,7 @@ impl Error {
         for cause in self.causes.iter().take(SENTENCE_CAUSES) {
             text.push_str(": ");
             text.push_str(cause.lines().next().unwrap_or_default());
-            if let Some(line) = telling_line(&mut cause.lines().skip(1)) {
+            for line in telling_words(cause).into_iter().flatten() {
                 text.push(' ');
                 text.push_str(line.trim());
             }
@@ -197,6 +197,18 @@ impl Error {
 
 /// How many causes a sentence has room for.
 const SENTENCE_CAUSES: usize = 3;
+
+/// Of what a program said below the first line, the one line that tells; of uv, whose causes stand below what failed,
+/// that and the last of them.
+fn telling_words(cause: &str) -> [Option<&str>; 2] {
+    let said = || cause.lines().skip(1);
+    let is_cause = |line: &&str| ["cause:", "Caused by:"].iter().any(|word| line.trim_start().starts_with(word));
+    let (failed, causes) = (said().filter(|line| line.starts_with("error:")).last(), said().filter(is_cause).last());
+    match failed.zip(causes) {
+        Some((failed, cause)) => [Some(failed), Some(cause)],
+        None => [telling_line(&mut said()), None],
+    }
+}
 
 /// Of what a program said, npm's reason, the last line that calls itself an error or its cause, or else the last.
 pub fn telling_line<'a>(said: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {

@@ -299,6 +299,22 @@ fn settings_of_the_user_in_files_are_honoured() {
 }
 
 #[test]
+fn of_a_setting_that_uv_cannot_read_the_file_and_the_place_in_it_are_told() {
+    for version in ["0.13.8", "0.9.7"] {
+        let plugin = Plugin::new("x").uv_of(version).file("requirements.txt", "alpha\n");
+        let config = plugin.home.join(".config/uv/uv.toml");
+        fs::create_dir_all(config.parent().unwrap()).unwrap();
+        fs::write(&config, "no-index = \n").unwrap();
+        let told = plugin.command(["session-start"]).run();
+        let told: serde_json::Value = serde_json::from_str(&told.ok().stdout).unwrap();
+        let told = told["systemMessage"].as_str().unwrap();
+        for words in [config.to_str().unwrap(), "TOML parse error at line 1, column 1"] {
+            assert!(told.contains(words), "{version}: {told}");
+        }
+    }
+}
+
+#[test]
 fn an_environment_outlives_the_cache_that_uv_is_told_to_link_it_to() {
     let packages = Packages::usual();
     let config = ".config/uv/uv.toml";
