@@ -305,6 +305,8 @@ pub(crate) struct Raw<'a> {
     pub find_links: Vec<String>,
     /// Whether the line names an index.
     pub names_index: bool,
+    /// The labels of the files whose requirements it includes, where it does nothing else.
+    pub includes: Vec<String>,
 }
 
 /// Visits every logical line that is not empty.
@@ -316,8 +318,11 @@ pub(crate) fn each_raw_line(source: &Source, visit: &mut dyn FnMut(&Raw<'_>)) {
         let links = line.flags.iter().filter(|flag| flag.name == "--find-links");
         let find_links = links.map(|flag| flag.value.clone()).collect();
         let names_index = line.has("--index-url") || line.has("--pypi-url");
+        let found = if may_include(text) { includes_of(&source.label, number, text) } else { Vec::new() };
+        let only = found.iter().all(|include| !include.is_constraint);
+        let includes = found.iter().filter(|_| only).filter_map(|include| include.target().ok()).collect();
         if !text.is_empty() {
-            visit(&Raw { number, text, local, find_links, names_index });
+            visit(&Raw { number, text, local, find_links, names_index, includes });
         }
     });
 }

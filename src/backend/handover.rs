@@ -28,10 +28,12 @@ pub fn write(need: &Need<'_>, generation: &Generation) -> Result<Vec<PathBuf>> {
     if let (Format::Pyproject | Format::Script, Some(project)) = (manifest.format, manifest.project()) {
         let lines = project.requirement_lines(&manifest.extras, &manifest.groups)?.join("\n");
         let source = Source { label: manifest.label.clone(), bytes: lines.into_bytes() };
-        return write_file(&directory, "project.txt", &rewritten(need.root, manifest, &source)?).map(|file| vec![file]);
+        return write_file(&directory, "project.txt", &rewritten(need.root, manifest, &source, &mut Vec::new())?)
+            .map(|file| vec![file]);
     }
+    let mut followed = manifest.tops.clone();
     for source in manifest.sources() {
-        write_file(&directory, &source.label, &rewritten(need.root, manifest, source)?)?;
+        write_file(&directory, &source.label, &rewritten(need.root, manifest, source, &mut followed)?)?;
     }
     Ok(manifest.tops.iter().map(|label| directory.join(label)).collect())
 }
@@ -140,8 +142,9 @@ pub fn own_lines(root: &Path, manifest: &Manifest) -> Vec<(String, usize, String
     own
 }
 
-/// The file with each requirement on the line where it begins, so that an installer's complaint names that line.
-fn rewritten(root: &Path, manifest: &Manifest, source: &Source) -> Result<String> {
+/// The file with each requirement on the line where it begins, so that an installer's complaint names that line. What is
+/// `followed` already is not included again: of files that include each other pip sees no end, or refuses them.
+fn rewritten(root: &Path, manifest: &Manifest, source: &Source, followed: &mut Vec<String>) -> Result<String> {
     let mut text = String::new();
     let mut lines = 1;
     let mut failed = None;
@@ -150,6 +153,10 @@ fn rewritten(root: &Path, manifest: &Manifest, source: &Source) -> Result<String
             text.push('\n');
             lines += 1;
         }
+        if !line.includes.is_empty() && line.includes.iter().all(|label| followed.contains(label)) {
+            return;
+        }
+        followed.extend(line.includes.iter().cloned());
         match told(root, manifest, source, line) {
             Ok(told) => push(&mut text, &told),
             Err(e) => failed = Some(e),

@@ -60,6 +60,20 @@ fn a_requirements_file_may_use_everything_that_pips_format_allows() {
 }
 
 #[test]
+fn files_that_include_each_other_are_each_installed() {
+    let packages = packages();
+    let plugins = ["21.3", "23.2", "26.3"].map(|version| Plugin::new("demo").index(&packages).pip_of(version));
+    for plugin in plugins.into_iter().chain([Plugin::new("demo").index(&packages).uv()]) {
+        let plugin = plugin.file("requirements.txt", "-r sub/a.txt\n-r requirements.txt\nalpha\n");
+        let plugin =
+            plugin.file("sub/a.txt", "beta==1.0\n-r b.txt\n").file("sub/b.txt", "-r a.txt\n-r ../c.txt\ngamma\n");
+        let plugin = plugin.file("c.txt", "-r sub/b.txt\n-r requirements.txt\ndelta\n");
+        plugin.sync().ok();
+        assert_eq!(plugin.installed(), ["alpha==1.0", "beta==1.0", "delta==1.0", "gamma==2.0"]);
+    }
+}
+
+#[test]
 fn hashes_are_checked() {
     let packages = packages();
     let alpha = Wheel::simple("alpha", "9.0").write_hashed(packages.directory());
