@@ -171,7 +171,8 @@ fn an_update_with_a_sweep_that_dies_at_any_step_leaves_who_lives_there() {
 #[test]
 fn a_manager_that_outlives_its_builder_keeps_its_environment_and_harms_no_other() {
     let registry = Registry::of(&[NpmPackage::new("alpha", "1.0.0").payload(200_000)]);
-    for manager in Manager::EVERY {
+    // The older npm differs from the newer in nothing that counts here, and each costs a quarter of a minute.
+    for manager in Manager::EVERY.into_iter().filter(|manager| all() || *manager != Manager::Npm10) {
         let plugin = plugin(manager, &registry);
         registry.hold("alpha", Duration::from_secs(15)).forget();
         let mut sync = plugin.command(["sync"]).spawn();
