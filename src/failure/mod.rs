@@ -191,6 +191,14 @@ mod tests {
     }
 
     #[test]
+    fn a_compiler_that_fails_is_not_one_that_is_missing() {
+        let said = "error: command '/usr/bin/x86_64-linux-gnu-gcc' failed with exit code 1\nFailed to build x";
+        assert_eq!(classify(said).code, "build-failed");
+        let said = "error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'\nFailed to build x";
+        assert_eq!(classify(said).code, "no-compiler");
+    }
+
+    #[test]
     fn what_an_installer_breaks_into_lines_is_recognised() {
         assert_eq!(
             classify("  ╰─▶ Because a was not found in the\n      package registry and").code,
