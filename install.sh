@@ -1,22 +1,27 @@
 #!/bin/sh
-# Builds `plugdeps` and puts it into a plugin: for this machine alone, statically linked where the system allows it, or
-# for every platform, with a launcher. Usage and exit status: see `usage` below.
+# Puts `plugdeps` into a plugin: built here for this machine alone, statically linked where the system allows it, or for
+# every platform, with a launcher; or as a release has it. Usage and exit status: see `usage` below.
 set -eu
 unset CDPATH
 
 usage() {
     cat <<'END'
 usage: sh install.sh [--all] [--author] DIR [--dir NAME]
+       sh install.sh --from RELEASE [--sha256 HASH] DIR [--dir NAME]
 
 Builds plugdeps and installs it as DIR/bin/plugdeps, or as DIR/NAME/plugdeps.
 
-  --all        for Linux and macOS (x86_64 and aarch64) and Windows (x86_64): beside the
-               programs a launcher `plugdeps`, their checksums and where they come from
-  --author     the author's program, with the commands that no plugin needs
-  --dir NAME   a directory inside DIR other than `bin`
+  --all            for Linux and macOS (x86_64 and aarch64) and Windows (x86_64): beside the
+                   programs a launcher `plugdeps`, their checksums and where they come from
+  --author         the author's program, with the commands that no plugin needs
+  --from RELEASE   build nothing: take what `--all` made, from the directory or the address
+                   RELEASE, each file only if it is what `SHA256SUMS` there says
+  --sha256 HASH    and that file only if this is its own hash
+  --dir NAME       a directory inside DIR other than `bin`
 
-exit status: 0 installed, 2 wrong arguments, 3 DIR is not a directory, 4 no cargo,
-             or no linker for Windows, 5 the build failed, 6 built, but not installed
+exit status: 0 installed, 2 wrong arguments, 3 DIR is not a directory, 4 no cargo, no linker
+             for Windows, or nothing to fetch with, 5 the build failed, 6 not installed,
+             7 RELEASE cannot be fetched, or is not what it says
 END
 }
 
@@ -30,22 +35,36 @@ die() {
 }
 
 parse() {
-    plugin='' name=bin all='' features=--no-default-features
+    plugin='' name=bin all='' features=--no-default-features release='' pinned=''
     while [ $# -gt 0 ]; do
         case $1 in
             -h | --help) usage && exit 0 ;;
             --all) all=yes ;;
             --author) features='' ;;
-            --dir=*) name=${1#--dir=} ;;
-            --dir) [ $# -gt 1 ] || die 2 "\`--dir\` wants a name; write \`--dir bin\`"; name=$2; shift ;;
+            --dir=* | --from=* | --sha256=*) take "${1%%=*}" "${1#*=}" ;;
+            --dir | --from | --sha256) [ $# -gt 1 ] || die 2 "\`$1\` wants a value"; take "$1" "$2"; shift ;;
             -*) die 2 "unknown option \`$1\`; try \`sh install.sh --help\`" ;;
             *) [ -z "$plugin" ] || die 2 "one DIR only, and \`$1\` is a second; quote a path with spaces"; plugin=$1 ;;
         esac
         shift
     done
     [ -n "$plugin" ] || die 2 "no DIR given; write \`sh install.sh DIR\`, where DIR is the plugin's directory"
+    case $release$pinned in
+        '') ;;
+        "$pinned") die 2 "\`--sha256\` is of what \`--from\` takes, and that is not given" ;;
+        *) [ -z "$all" ] && [ -n "$features" ] || die 2 "\`--from\` takes what there is, and builds nothing; leave out \`--all\` and \`--author\`" ;;
+    esac
     case /$name/ in
         // | //* | */../*) die 2 "cannot install into \`$name\`: \`--dir\` names a directory inside DIR, such as \`bin\`" ;;
+    esac
+}
+
+take() {
+    [ -n "$2" ] || die 2 "\`$1\` wants a value"
+    case $1 in
+        --dir) name=$2 ;;
+        --from) release=${2%/} ;;
+        --sha256) pinned=$2 ;;
     esac
 }
 
@@ -177,13 +196,51 @@ install_all() {
     trap 'rm -rf -- "$staged" "$elsewhere"' EXIT
     trap 'exit 6' HUP INT TERM
     mkdir -p -- "$staged" || die 6 "cannot write into \`$bin\`: the reason is above"
-    build_all
-    write_all || die 6 "built, but cannot write into \`$bin\`: the reason is above"
-    "$staged/plugdeps" --version >/dev/null || die 6 "built, but \`plugdeps --version\` fails on this machine"
-    (cd -- "$staged" && exec mv -f -- * ..) || die 6 "built, but cannot write \`$bin\`: the reason is above"
-    (cd -- "$bin" && sum -c SHA256SUMS >/dev/null) || die 6 "what is in \`$bin\` is not what was built: the reason is above"
+    if [ -n "$release" ]; then
+        fetch_all
+    else
+        build_all
+        write_all || die 6 "built, but cannot write into \`$bin\`: the reason is above"
+    fi
+    chmod 755 "$staged"/plugdeps "$staged"/plugdeps-* "$staged"/plugdeps.exe ||
+        die 6 "cannot make the programs in \`$bin\` executable: the reason is above"
+    "$staged/plugdeps" --version >/dev/null || die 6 "not installed: \`plugdeps --version\` fails on this machine"
+    (cd -- "$staged" && exec mv -f -- * ..) || die 6 "cannot write \`$bin\`: the reason is above"
     say "installed into \`$bin\`:"
     (cd -- "$bin" && wc -c plugdeps plugdeps-* plugdeps.exe) >&2
+}
+
+# Which files there are is said by the checksums: a name that is more than a name is not asked for.
+fetch_all() {
+    fetch SHA256SUMS
+    [ -z "$pinned" ] || [ "$(sum <"$staged/SHA256SUMS")" = "$pinned  -" ] ||
+        die 7 "\`$release/SHA256SUMS\` is not the one whose hash is \`$pinned\`"
+    while read -r hash file; do
+        case $hash in *[!0-9a-f]*) hash='' ;; esac
+        case $file in *[!A-Za-z0-9._-]* | .* | -*) file='' ;; esac
+        [ ${#hash} -eq 64 ] && [ -n "$file" ] || die 7 "\`$release/SHA256SUMS\` is no list of checksums: \`--from\` wants what \`--all\` made"
+        fetch "$file"
+        [ "$(sum <"$staged/$file")" = "$hash  -" ] ||
+            die 7 "\`$release/$file\` is not what \`SHA256SUMS\` there says: try again, and report it if it stays so"
+    done <"$staged/SHA256SUMS"
+    [ -f "$staged/plugdeps" ] || die 7 "there is no \`plugdeps\` among the checksums of \`$release\`: \`--from\` wants what \`--all\` made"
+}
+
+fetch() {
+    case $release in
+        *://*) download "$release/$1" ;;
+        *) cat -- "$release/$1" ;;
+    esac >"$staged/$1" || die 7 "cannot fetch \`$release/$1\`: the reason is above"
+}
+
+download() {
+    if command -v curl >/dev/null; then
+        curl -fsSL "$1"
+    elif command -v wget >/dev/null; then
+        wget -q -O - "$1"
+    else
+        die 4 "cannot fetch: there is neither \`curl\` nor \`wget\`; fetch the release by hand, and give its directory"
+    fi
 }
 
 build_all() {
@@ -205,8 +262,8 @@ write_all() {
     fuse "$output"/x86_64-apple-darwin/release/plugdeps "$output"/aarch64-apple-darwin/release/plugdeps \
         >"$staged/plugdeps-macos" &&
         cp -- launcher.sh "$staged/plugdeps" &&
-        chmod 755 "$staged"/* &&
-        (cd -- "$staged" && sum plugdeps plugdeps-* plugdeps.exe >SHA256SUMS && provenance >plugdeps.json)
+        (cd -- "$staged" && sum plugdeps plugdeps-* plugdeps.exe >SHA256SUMS && provenance >plugdeps.json &&
+            sum plugdeps.json >>SHA256SUMS)
 }
 
 sum() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
@@ -231,11 +288,17 @@ big_endian() {
 
 zeros() { head -c "$1" /dev/zero; }
 
-# What was built, of what, with what; without a date, so that the same is the same.
+# What was built, of what, with what; without a date, so that the same is the same. The commit is git's where it knows this
+# file, so not of a repository that a copy lies in, and what cargo packed it from otherwise.
 provenance() {
-    commit=$(git -C "$source" rev-parse HEAD 2>/dev/null) || commit=unknown
-    modified=true
-    if changes=$(git -C "$source" status --porcelain 2>/dev/null) && [ -z "$changes" ]; then modified=false; fi
+    commit=unknown modified=true
+    if git -C "$source" ls-files --error-unmatch install.sh >/dev/null 2>&1; then
+        commit=$(git -C "$source" rev-parse HEAD) && changes=$(git -C "$source" status --porcelain) || return
+        [ -n "$changes" ] || modified=false
+    elif [ -f "$source/.cargo_vcs_info.json" ]; then
+        commit=$(sed -n 's/.*"sha1": "\([0-9a-f]*\)".*/\1/p' "$source/.cargo_vcs_info.json")
+        grep -q '"dirty": true' "$source/.cargo_vcs_info.json" || modified=false
+    fi
     printf '{\n  "name": "plugdeps",\n  "version": "%s",\n  "commit": "%s",\n  "modified": %s,\n  "rustc": "%s",\n' \
         "$(sed -n 's/^version = "\(.*\)"$/\1/p' "$source/Cargo.toml" | head -n 1)" "$commit" "$modified" "$(rustc -V)"
     printf '  "files": {'
@@ -259,14 +322,21 @@ targets_of() {
 parse "$@"
 [ -d "$plugin" ] || die 3 "cannot install into \`$plugin\`: not a directory; create it, or name the plugin's root"
 plugin=$(cd -- "$plugin" && pwd)
+case $release in
+    '' | *://*) ;;
+    *)
+        [ -d "$release" ] || die 7 "cannot fetch from \`$release\`: no such directory, and no address either"
+        release=$(cd -- "$release" && pwd)
+        ;;
+esac
 source=$(cd -- "$(dirname -- "$0")" && pwd)
 cd -- "$source" # where cargo looks for \`.cargo/config.toml\`, and rustup for the toolchain
 case ${CARGO_TARGET_DIR:-target} in
     /*) output=$CARGO_TARGET_DIR/install ;;
     *) output=$source/${CARGO_TARGET_DIR:-target}/install ;;
 esac
-ask_cargo
-if [ -n "$all" ]; then
+[ -n "$release" ] || ask_cargo
+if [ -n "$all$release" ]; then
     install_all
 else
     choose_target

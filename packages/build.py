@@ -28,14 +28,15 @@ TAGS = {
 }
 LAUNCHER = "plugdeps"
 SUMS = "SHA256SUMS"
+PROVENANCE = "plugdeps.json"
 # npm's own date of everything that it packs.
 DATE = 499162500
 
 
 def main(built, into):
     programs, plugin = summed(built), summed(built / "plugin")
-    plugin += [built / "plugin" / name for name in (SUMS, "plugdeps.json")]
-    programs = [path for path in programs if path.name != LAUNCHER]
+    plugin.append(built / "plugin" / SUMS)
+    programs = [path for path in programs if path.name not in (LAUNCHER, PROVENANCE)]
     unknown = [path.name for path in programs if path.name not in TAGS]
     if unknown or not programs:
         sys.exit(f"cannot pack `{built}`: no program, or none that is known: {unknown}")

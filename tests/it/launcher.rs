@@ -2,7 +2,6 @@
 //! there is here, and what reaches that.
 
 use super::support::{Cmd, Output, Plugin, executable, strace, tools};
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -23,22 +22,10 @@ fn machine() -> String {
     Cmd::new("uname").arg("-m").run().ok().stdout.trim().to_owned()
 }
 
-/// The shells of this machine that a system may have as `sh`.
-fn shells() -> Vec<Vec<OsString>> {
-    let known: [&[&str]; 4] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"], &["zsh", "--emulate", "sh"]];
-    let there = known.into_iter().filter_map(|words| {
-        let program = tools::on_path(words[0])?.into_os_string();
-        Some(std::iter::once(program).chain(words[1..].iter().map(OsString::from)).collect())
-    });
-    let there: Vec<_> = there.collect();
-    assert!(!there.is_empty(), "this test needs dash, busybox, bash or zsh");
-    there
-}
-
 #[test]
 fn arguments_and_input_pass_the_launcher_as_they_are_in_every_shell_and_from_every_path() {
     let args = ["", " a  b ", "it's", "\"q\"", "$HOME `x` \\n", "*", "new\nline\n", "-n", "--", "--help"];
-    for shell in shells() {
+    for shell in tools::shells() {
         for name in ["plain", "a b", "it's \"$HOME\" `x`", "new\nline", "-n", "*"] {
             let temp = TempDir::new().unwrap();
             let bin = fs::canonicalize(temp.path()).unwrap().join(name);

@@ -43,6 +43,7 @@ mod real_client;
 #[cfg(target_os = "linux")]
 mod real_faults;
 mod recording;
+mod release;
 mod relock;
 mod repository;
 mod scripts;

@@ -45,7 +45,7 @@ fn built(plugin: &Plugin, programs: &[(&str, &[u8])]) -> PathBuf {
     let launcher = fs::read(repository().join("launcher.sh")).unwrap();
     for directory in [&built, &built.join("plugin")] {
         put(directory, "plugdeps", &launcher, 0o755);
-        fs::write(directory.join("plugdeps.json"), "{}\n").unwrap();
+        put(directory, "plugdeps.json", b"{}\n", 0o644);
     }
     put(&built.join("plugin"), &own_name(), SHIPPED.as_bytes(), 0o755);
     programs.iter().for_each(|(name, bytes)| put(&built, name, bytes, 0o755));

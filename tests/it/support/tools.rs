@@ -131,6 +131,18 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&path).map(|directory| directory.join(name)).find(|tool| tool.is_file())
 }
 
+/// The shells of this machine that a system may have as `sh`, each with what makes it one.
+pub fn shells() -> Vec<Vec<PathBuf>> {
+    let known: [&[&str]; 4] = [&["dash"], &["busybox", "sh"], &["bash", "--posix"], &["zsh", "--emulate", "sh"]];
+    let there = known.into_iter().filter_map(|words| {
+        let program = on_path(words[0])?;
+        Some(std::iter::once(program).chain(words[1..].iter().map(PathBuf::from)).collect())
+    });
+    let there: Vec<_> = there.collect();
+    assert!(!there.is_empty(), "this test needs dash, busybox, bash or zsh");
+    there
+}
+
 /// The interpreter that tests use: the one behind `python3`, or else any other of version 3.10 or later.
 pub fn python() -> PathBuf {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
