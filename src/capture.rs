@@ -19,7 +19,7 @@ use crate::workbench;
 use lexopt::Parser;
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::process::ChildStdin;
 use std::time::{Duration, Instant};
 
@@ -212,9 +212,12 @@ impl Interview {
         }
     }
 
+    /// A server that has ended is no error here: its output, which ends as well, tells it better.
     fn say(&mut self, line: &[u8]) -> Result<()> {
-        let said = self.stdin.write_all(line).and_then(|()| self.stdin.flush());
-        said.map_err(|e| self.failed("anything", &e.to_string()))
+        match self.stdin.write_all(line).and_then(|()| self.stdin.flush()) {
+            Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(self.failed("anything", &e.to_string())),
+            _ => Ok(()),
+        }
     }
 
     fn failed(&self, method: &str, cause: &str) -> Error {

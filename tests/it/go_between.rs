@@ -419,6 +419,9 @@ mod the_snapshot {
         world.plugin.write("server.py", "import nothing_of_this_name\n");
         world.plugin.command(["snapshot"]).run().exits(15).stderr_has("nothing_of_this_name");
         world.plugin.command(["snapshot", "--", "python", "-c", "0"]).run().exits(15).stderr_has("ended before");
+        let deaf = "import json, os; id = json.loads(input())['id']; os.close(0)\n\
+                    print(json.dumps({'jsonrpc': '2.0', 'id': id, 'result': {'capabilities': {'tools': {}}}}))";
+        world.plugin.command(["snapshot", "--", "python", "-c", deaf]).run().exits(15).stderr_has("ended before");
         let late = "import os, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
                     os.close(1); time.sleep(0.3); print('last words', file=sys.stderr)";
         world.plugin.command(["snapshot", "--", "python", "-c", late]).run().exits(15).stderr_has("last words");
