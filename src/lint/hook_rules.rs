@@ -12,13 +12,15 @@ use crate::requirement_line::Line;
 
 const FIX: &str =
     "have `plugdeps session-start` install, and start servers by `plugdeps run -- …` (`plugdeps init` migrates it)";
+const OF_SERVERS: &str = "; servers are started with the hook, not after it, so the first session has none";
 /// The longest timeout that is meant in seconds: an hour.
 const LONGEST: u64 = 3600;
 
-/// The steps of hooks that install in this way, each with what is wrong.
+/// The steps of hooks that install in this way, each with what is wrong, and what more where there are servers.
 fn steps(subject: &Subject, is_meant: fn(&Step) -> bool, why: &str) -> Vec<Spot> {
     let meant = subject.hook_steps().filter(|(_, step)| has_packages(step) && is_meant(step));
-    meant.map(|(_, step)| Spot::new(step.place_of(step.main()), why, FIX)).collect()
+    let of_servers = if subject.entries.is_empty() { "" } else { OF_SERVERS };
+    meant.map(|(_, step)| Spot::new(step.place_of(step.main()), format!("{why}{of_servers}"), FIX)).collect()
 }
 
 /// An environment alone is no packages; a directory that is installed is the business of a rule of its own.
@@ -27,14 +29,14 @@ fn has_packages(step: &Step) -> bool {
 }
 
 pub fn diff_line(subject: &Subject) -> Vec<Spot> {
-    let why = "servers are started with the hook, not after it, so the first session has none; an installation that was \
-               killed counts as done, and a second session begins in the middle of it";
+    let why = "where the copy is made first, an installation that was killed counts as done, and a second session begins \
+               in the middle of it";
     steps(subject, |step| step.guard() == Guard::Diff, why)
 }
 
 pub fn exists_guard(subject: &Subject) -> Vec<Spot> {
     let why = "what is there counts as installed: a changed manifest, a new Python and an installation that was killed \
-               are not seen, and the first session begins without";
+               are not seen";
     steps(subject, |step| step.guard() == Guard::Exists, why)
 }
 
@@ -45,8 +47,7 @@ pub fn version_stamp(subject: &Subject) -> Vec<Spot> {
 }
 
 pub fn hook_installs(subject: &Subject) -> Vec<Spot> {
-    let why = "servers are started with the hook, not after it, so the first session has none; two sessions install at \
-               once, and one that is killed leaves half of the packages";
+    let why = "two sessions install at once, and one that is killed leaves half of the packages";
     let other = |step: &Step| matches!(step.guard(), Guard::None | Guard::Import | Guard::Hash);
     steps(subject, other, why)
 }

@@ -255,9 +255,14 @@ pub fn is_relative(path: &str) -> bool {
 /// A path that is seen from the session's directory, and is meant to be one of the plugin's.
 fn from_session(subject: &Subject, place: (&str, usize), is_meant: bool, path: &str) -> Option<Spot> {
     let plain = plain(&path.replace('\\', "/"))?;
-    let is_here = fs::is_taken(&subject.root.join(&plain));
+    let is_here = fs::is_taken(&subject.root.join(&plain)) || is_built(subject, &plain);
     let why = format!("the host starts it in the session's directory, where there is no `{path}`");
     (is_here || is_meant && path.contains('/')).then(|| Spot::new(place, why, format!("write `{ROOT}/{plain}`")))
+}
+
+/// What a plugin with a `package.json` builds, whether it ships that or not.
+fn is_built(subject: &Subject, path: &str) -> bool {
+    ["dist/", "build/", "out/"].iter().any(|start| path.starts_with(start)) && subject.ships("package.json")
 }
 
 /// Files of the plugin that `plugin.json` names, and those that servers and hooks start, each with its place, and whether it

@@ -39,7 +39,7 @@ fn open(manifest: &Manifest) -> Vec<Item> {
 
 pub fn unpinned(subject: &Subject) -> Vec<Spot> {
     let used = manifests(subject).into_iter();
-    let used = used.filter(|(own, manifest)| manifest.format != Format::Package || is_for_server(subject, own));
+    let used = used.filter(|(own, manifest)| manifest.format != Format::Package || rules(subject, own));
     used.filter_map(|(environment, manifest)| {
         let items = open(manifest);
         let Some(first) = items.first() else { return without_lock(subject, environment, manifest) };
@@ -56,13 +56,12 @@ pub fn unpinned(subject: &Subject) -> Vec<Spot> {
     .collect()
 }
 
-/// Whether a server needs what a `package.json` asks for, and no lock above it decides.
-fn is_for_server(subject: &Subject, environment: &Environment) -> bool {
-    let is_python = |entry: &Entry| Runtime::of_command(&subject.real_words(entry)) == Some(Runtime::Python);
+/// Whether no lock above a `package.json` decides.
+fn rules(subject: &Subject, environment: &Environment) -> bool {
     let mut above = Path::new(&environment.directory).ancestors().skip(1);
     let mut is_locked =
         || above.any(|path| LOCKS.iter().any(|(lock, ..)| subject.ships(&join(&path.to_string_lossy(), lock))));
-    subject.is_ours() || entries(subject, environment).any(|entry| !is_python(entry)) && !is_locked()
+    subject.is_ours() || !is_locked()
 }
 
 /// A version that is named holds a package, and nothing of what that needs itself.

@@ -3,7 +3,7 @@
 
 use crate::install_line::{self, Install, Installing};
 use crate::old_form::is_python;
-use crate::shell_line::{Command, commands};
+use crate::shell_line::{After, Command, commands};
 
 /// What starts another program, in Python and in JavaScript.
 const CALLS: [&str; 14] = [
@@ -29,13 +29,20 @@ const LONGEST_LINE: usize = 500;
 
 /// The commands of a script for a shell, with what it says of its variables put in their places.
 pub fn of_shell(text: &str) -> Vec<Command> {
+    with_variables(commands(text))
+}
+
+/// The same of commands that are read already.
+pub fn with_variables(mut found: Vec<Command>) -> Vec<Command> {
     let mut known: Vec<(String, String)> = Vec::new();
-    let mut found = commands(text);
     for command in &mut found {
         command.words.iter_mut().for_each(|word| *word = expanded(word, &known));
         command.directory = command.directory.take().map(|directory| expanded(&directory, &known));
         let set = if command.words.is_empty() { command.variables.clone() } else { exported(command) };
-        let set: Vec<_> = set.into_iter().map(|(name, value)| (name, expanded(&value, &known))).collect();
+        // `[ -z "$X" ] && X=…` is for where the first one says nothing.
+        let is_new = |name: &String| command.after == After::Then || known.iter().all(|(other, _)| other != name);
+        let set = set.into_iter().filter(|(name, _)| is_new(name));
+        let set: Vec<_> = set.map(|(name, value)| (name, expanded(&value, &known))).collect();
         known.extend(set);
     }
     found
@@ -108,8 +115,10 @@ fn called(first: &str, more: &[&str]) -> Option<Install> {
         }
     }
     let text = words.join(" ");
-    // `[sys.executable, "-m", "pip", …]`: the program is no text.
-    let text = if text.starts_with("-m ") { format!("python {text}") } else { text };
+    // `[sys.executable, "-m", "pip", …]`: the program is no text, and what another variable names is an environment's.
+    let is_own = std::iter::once(&first).chain(more.first()).any(|line| line.contains("sys.executable"));
+    let program = if is_own { "python" } else { "venv/bin/python" };
+    let text = if text.starts_with("-m ") { format!("{program} {text}") } else { text };
     let found = install_line::read(&commands(&text));
     found.installs.into_iter().next().map(|install| Install { is_silent: true, ..install })
 }

@@ -6,7 +6,7 @@ use super::imports;
 use super::subject::Subject;
 use super::variables::{DATA, ROOT};
 use crate::environments::Environment;
-use crate::install_line::{Guard, Tool};
+use crate::install_line::Tool;
 use crate::manifest::{Format, Manifest};
 use crate::old_form::{Start, Way};
 use crate::package_name::Package;
@@ -95,9 +95,8 @@ pub fn installs_at_start(subject: &Subject) -> Vec<Spot> {
         subject.server_steps().filter(|(_, step)| step.installs.iter().any(|install| install.tool != Tool::Venv));
     steps
         .map(|(entry, step)| {
-            let guarded = if step.guard() == Guard::None { " each time" } else { "" };
             let why = format!(
-                "the server `{}` installs its packages when it is started{guarded}: a host waits 30 s for its first \
+                "the server `{}` installs its packages when it is started: a host waits 30 s for its first \
                  answer, two sessions install at once, and one that is killed leaves half of them",
                 entry.name
             );
@@ -112,23 +111,32 @@ pub fn uv_at_start(subject: &Subject) -> Vec<Spot> {
         Way::Uvx => entry.start.project.is_some(),
         _ => false,
     };
-    subject.entries.iter().filter(of_plugin).map(|entry| Spot::new(entry.place(), uv_why(entry), RUN)).collect()
+    subject
+        .entries
+        .iter()
+        .filter(of_plugin)
+        .map(|entry| Spot::new(entry.place(), uv_why(subject, entry), RUN))
+        .collect()
 }
 
-fn uv_why(entry: &Entry) -> String {
+fn uv_why(subject: &Subject, entry: &Entry) -> String {
     let way = if entry.start.way == Way::UvRun { "uv run" } else { "uvx" };
     let elsewhere = entry.variable("UV_PROJECT_ENVIRONMENT").is_some_and(|place| place.text.starts_with(DATA));
     let words = entry.plain_words();
-    let more = if words.iter().any(|word| word == "--no-sync") {
+    let has = |option: &str| words.iter().any(|word| word == option);
+    let path = format!("`{way}` needs uv on a PATH that may be a desktop's");
+    let asks = |script: String| subject.text(&script).is_some_and(|text| text.contains("# /// script"));
+    if has("--no-project") && !has("--with") && !subject.script_of(entry).is_some_and(asks) {
+        return path;
+    }
+    let more = if has("--no-sync") {
         ", and `--no-sync` never makes it"
     } else if way == "uv run" && !elsewhere && entry.start.script.as_deref().is_none_or(|s| !s.ends_with(".py")) {
         ", into the plugin's directory, which the next update replaces"
     } else {
         ""
     };
-    format!(
-        "`{way}` needs uv on a PATH that may be a desktop's, and makes the environment while the host waits 30 s{more}"
-    )
+    format!("{path}, and makes the environment while the host waits 30 s{more}")
 }
 
 /// Every start from an index: of a server itself, or in a script that it is.

@@ -106,7 +106,7 @@ impl Step {
 pub fn all(root: &Path, hooks: &[Hook], entries: &[Entry]) -> Walked {
     let mut walk = Walk { root, found: Vec::new(), doors: Vec::new(), fetches: Vec::new() };
     for (at, hook) in hooks.iter().enumerate() {
-        walk.commands(Origin::Hook(at), &hook.file, Some(hook.line), &hook.commands(), 0);
+        walk.commands(Origin::Hook(at), &hook.file, Some(hook.line), &scripts::with_variables(hook.commands()), 0);
     }
     for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_ours()) {
         let (file, line) = entry.place();
@@ -185,12 +185,18 @@ impl Walk<'_> {
         }
     }
 
-    /// A script that is given another command as its arguments.
+    /// A script that is given another command as its arguments, or a script for what it finds itself.
     fn handed_on(&mut self, origin: Origin, command: &Command, depth: usize) {
         let at =
             command.words.iter().skip(1).position(|word| ["node", "python3", "python", "bun"].contains(&word.as_str()));
-        if let Some(words) = at.and_then(|at| command.words.get(at + 1..)).filter(|_| depth < DEEPEST) {
-            commands_of(words).iter().for_each(|inner| self.follow(origin, inner, depth + 1));
+        let words = match at {
+            Some(at) => command.words.get(at + 1..).map(<[String]>::to_vec),
+            None => {
+                command.words.iter().skip(2).find_map(|word| Some(vec![interpreter(word)?.to_owned(), word.clone()]))
+            }
+        };
+        if let Some(words) = words.filter(|_| depth < DEEPEST) {
+            commands_of(&words).iter().for_each(|inner| self.follow(origin, inner, depth + 1));
         }
     }
 
@@ -213,6 +219,12 @@ impl Walk<'_> {
         let bytes = fs::read_optional(&self.root.join(label)).ok().flatten().filter(|bytes| bytes.len() <= LARGEST)?;
         String::from_utf8(bytes).ok()
     }
+}
+
+/// What is to run a script of this name.
+fn interpreter(script: &str) -> Option<&'static str> {
+    let is_node = [".js", ".mjs", ".cjs"].iter().any(|ending| script.ends_with(ending));
+    if script.ends_with(".py") { Some("python3") } else { is_node.then_some("node") }
 }
 
 /// The line on which commands tell standard output that they install.

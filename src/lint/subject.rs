@@ -12,7 +12,9 @@ use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::hooks::{self, Hook};
 use crate::host_files::Description;
+use crate::old_form::Way;
 use crate::plugin::{Place, Plugin};
+use crate::runtime::Runtime;
 use crate::server::read_json;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -128,14 +130,14 @@ impl Subject {
         words.iter().map(|word| OsString::from(word.replace(ROOT, &root))).collect()
     }
 
-    /// The environments that matter: all of them where plugdeps is used, else those that a server lives in.
+    /// The environments that matter: all of them where plugdeps is used, else those that a server needs.
     pub fn used(&self) -> Vec<&Environment> {
         if self.is_ours() {
             return self.plugin.environments.iter().collect();
         }
         let mut seen = BTreeSet::new();
         let found = self.entries.iter().filter(|entry| self.entry_is_local(entry));
-        let found = found.filter_map(|entry| self.environment_of(entry));
+        let found = found.filter_map(|entry| self.environment_of(entry).filter(|own| self.needs(entry, own)));
         found.filter(|environment| seen.insert(environment.name.clone())).collect()
     }
 
@@ -144,6 +146,15 @@ impl Subject {
         let start = &entry.start;
         let in_root = |path: &Option<String>| path.as_deref().is_some_and(|path| path.starts_with(ROOT));
         in_root(&start.script) || in_root(&start.project) || in_root(&start.directory) || entry.is_ours()
+    }
+
+    /// Whether it is for what runs the server. A program or script that installs nothing tells of no packages.
+    fn needs(&self, entry: &Entry, environment: &Environment) -> bool {
+        let is_opaque = matches!(entry.start.way, Way::Shell | Way::Program | Way::Container);
+        match Runtime::of_command(&self.real_words(entry)) {
+            Some(runtime) => environment.runtime() == Some(runtime),
+            None => !is_opaque || !self.steps.is_empty(),
+        }
     }
 
     /// The steps of hooks.

@@ -300,3 +300,50 @@ fn a_login_in_an_address_is_shown_nowhere() {
         assert!(told.contains("****") && !told.contains("hunter22"), "{told}");
     }
 }
+
+#[test]
+fn packages_are_looked_at_where_what_runs_the_server_needs_them() {
+    let started =
+        |file: &str| server(&[if file.ends_with(".py") { "python3" } else { "node" }, &format!("{ROOT}/{file}")]);
+    let package = ("package.json", "{ \"dependencies\": { \"pty\": \"1.0.0\" } }");
+    let lock = "{ \"packages\": { \"\": { \"dependencies\": { \"pty\": \"1.0.0\" } }, \"node_modules/pty\": { \"version\": \
+                \"1.0.0\", \"hasInstallScript\": true } } }";
+    for (file, count) in [("s.py", 0), ("s.js", 1)] {
+        let files = [(".mcp.json", &*started(file)), (file, ""), package, ("package-lock.json", lock)];
+        finds("install-scripts", count, &files);
+    }
+    let entry = server(&[&format!("{ROOT}/run.sh")]);
+    for (script, count) in [
+        ("exec \"$CLAUDE_PLUGIN_ROOT/target/s\"", 0),
+        ("\"$CLAUDE_PLUGIN_DATA/v/bin/pip\" install -q -r \"$CLAUDE_PLUGIN_ROOT/requirements.txt\"\nexec x", 1),
+    ] {
+        let files = [(".mcp.json", entry.as_str()), ("run.sh", script), ("requirements.txt", "mcp>=1.0.0,<2")];
+        finds("unpinned", count, &files);
+    }
+}
+
+#[test]
+fn a_file_that_the_plugin_builds_is_meant_to_be_its_own_though_it_is_not_there() {
+    let package = ("package.json", "{ \"scripts\": { \"build\": \"tsc\" } }");
+    for (path, count) in [("dist/s.js", 1), ("build/s.js", 1), ("bin/s.js", 0)] {
+        finds("relative-path", count, &[(".mcp.json", &server(&["node", path])), package]);
+        finds("relative-path", 0, &[(".mcp.json", &server(&["node", path]))]);
+    }
+}
+
+#[test]
+fn a_hook_is_followed_through_its_variables_and_through_what_looks_for_an_interpreter() {
+    let script = ("scripts/setup.js", "execSync('npm install', { cwd: root });");
+    let line = format!(
+        "_R=\"{ROOT}\"; [ -z \"$_R\" ] && _R=\"$HOME/.claude/plugins/marketplaces/x\"; node \"$_R/scripts/setup.js\""
+    );
+    finds("hook-installs", 1, &[("hooks/hooks.json", &hook(&line)), script]);
+    let line = format!("bash \"{ROOT}/find.sh\" \"{ROOT}/setup.py\"");
+    let find = ("find.sh", "for PY in python3 python; do \"$PY\" -c '' && exec \"$PY\" \"$@\"; done");
+    for (program, of_user) in [("sys.executable", 1), ("str(venv_py)", 0)] {
+        let script = format!("subprocess.run(\n  [{program}, \"-m\", \"pip\", \"install\", \"mcp\"],\n)");
+        let files = [("hooks/hooks.json", &*hook(&line)), find, ("setup.py", &script)];
+        finds("hook-installs", 1, &files);
+        finds("global-install", of_user, &files);
+    }
+}

@@ -109,3 +109,25 @@ fn a_program_needs_its_mode() {
     std::fs::set_permissions(plugin.root.join("s.sh"), mode).unwrap();
     lint(&plugin, &[]).ok();
 }
+
+#[test]
+fn of_servers_a_hook_is_told_only_where_there_are_some() {
+    let hook = "{ \"hooks\": { \"SessionStart\": [ { \"hooks\": [ { \"type\": \"command\", \"timeout\": 600, \"command\": \
+                \"\\\"${CLAUDE_PLUGIN_DATA}/venv/bin/pip\\\" install -q mcp==1.9.0\" } ] } ] } }";
+    let told = "two sessions install at once, and one that is killed leaves half of the packages";
+    let plugin = plugin().file("hooks/hooks.json", hook);
+    let of_servers = "; servers are started with the hook, not after it, so the first session has none";
+    lint(&plugin, &[]).exits(18).stdout_has(&format!("{told}{of_servers}\n"));
+    let plugin = plugin.file(".mcp.json", "{ \"mcpServers\": {} }");
+    lint(&plugin, &[]).exits(18).stdout_has(&format!("{told}\n"));
+}
+
+#[test]
+fn uv_run_makes_an_environment_where_something_asks_for_one() {
+    let text = "{ \"mcpServers\": { \"s\": { \"command\": \"uv\",\n\"args\": [\"run\", \"--no-project\", \"${CLAUDE_PLUGIN_ROOT}/s.py\"] } } }";
+    let path = "`uv run` needs uv on a PATH that may be a desktop's";
+    let plugin = plugin().file(".mcp.json", text).file("s.py", "import sys\n");
+    lint(&plugin, &[]).ok().stdout_has(&format!("{path}\n"));
+    let plugin = plugin.file("s.py", "# /// script\n# dependencies = [\"httpx==0.27.2\"]\n# ///\n");
+    lint(&plugin, &[]).ok().stdout_has(&format!("{path}, and makes the environment while the host waits 30 s\n"));
+}
