@@ -63,7 +63,7 @@ fn root(directory: &Path) -> Result<PathBuf> {
 
 fn wire(wish: &Wish, root: &Path) -> Result<()> {
     if !wish.dry_run {
-        record::sweep(root, &record::place(root)?)?;
+        record::begin(root)?;
     }
     let mut draft = Draft::new(root);
     let known = programs::directory(session_start::look(&draft)?.program.as_deref());
@@ -114,10 +114,10 @@ fn programs_directory(known: Option<String>, wished: Option<&str>) -> Result<Str
 }
 
 fn undo(wish: &Wish, root: &Path) -> Result<()> {
-    let place = record::place(root)?;
     if !wish.dry_run {
-        record::sweep(root, &place)?;
+        record::begin(root)?;
     }
+    let place = record::place(root)?;
     let draft = record::undoing(root, &place)?;
     left::by_others(&draft).iter().for_each(|line| output::note(line));
     if agreed(wish, &draft, "undo this?")? {

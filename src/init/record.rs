@@ -1,8 +1,8 @@
 //! What was there before, so that `--undo` can bring it back.
 //!
-//! It is kept in the user's own data, under a name of the plugin's directory: in the plugin it would be shipped. It is
-//! whole before anything is changed, and names files by what is in them: whoever is stopped in the middle finds of each
-//! file either what was there or what was to be there.
+//! It is kept in the user's own data, under a name of the plugin's directory: in the plugin it would be shipped. A plugin
+//! that was moved is known by being as it was left. What is kept is whole before anything is changed, and names files by what
+//! is in them: whoever is stopped in the middle finds of each file either what was there or what was to be there.
 //!
 //! What an author changed since is as much an original as what was there at first: a further `init` then begins anew on top
 //! of what is kept, and each `--undo` takes away one such layer.
@@ -66,6 +66,16 @@ impl Record {
         let layers = self.earlier.iter().flat_map(|layer| &layer.files);
         layers.chain(&self.files).filter_map(|file| file.before.as_ref())
     }
+
+    /// Whether it is of a directory that is gone. What cannot be looked at is not.
+    fn is_lost(&self) -> bool {
+        matches!(fs::read_optional(Path::new(&self.root)), Ok(None))
+    }
+
+    /// Whether this directory is as that plugin was left.
+    fn fits(&self, root: &Path) -> bool {
+        self.files.iter().all(|file| content(&root.join(&file.path)) == file.after)
+    }
 }
 
 impl File {
@@ -76,16 +86,46 @@ impl File {
     }
 }
 
-/// Where the record of a plugin is.
-///
-/// # Errors
-/// There is no place for it.
-pub fn place(root: &Path) -> Result<PathBuf> {
+/// Where the records of all plugins are.
+fn base() -> Result<PathBuf> {
     let base = user_data().ok_or_else(|| {
         let error = Error::new(Kind::NoPlugin, "find a place for what was there before");
         error.hint("set HOME, or on Windows LOCALAPPDATA")
     })?;
-    Ok(base.join("undo").join(own_name(root)))
+    Ok(base.join("undo"))
+}
+
+/// Where the record of a plugin is: under its own name, or still under that of the directory that it was moved from.
+///
+/// # Errors
+/// There is no place for it.
+pub fn place(root: &Path) -> Result<PathBuf> {
+    let base = base()?;
+    let own = base.join(own_name(root));
+    if fs::is_taken(&own.join(FILE)) {
+        return Ok(own);
+    }
+    let found = lost(&base).find(|(_, record)| record.fits(root));
+    Ok(found.map_or(own, |(place, _)| place))
+}
+
+/// The records of directories that are gone, with their places.
+fn lost(base: &Path) -> impl Iterator<Item = (PathBuf, Record)> {
+    let places = fs::names(base).into_iter().map(|name| base.join(name));
+    let known = places.filter_map(|place| Some((read(&place).ok()??, place)));
+    known.filter(|(record, _)| record.is_lost()).map(|(record, place)| (place, record))
+}
+
+/// Has the record of a plugin that was moved be under its own name from now on.
+fn claim(root: &Path) -> Result<PathBuf> {
+    let (found, own) = (place(root)?, base()?.join(own_name(root)));
+    let Some(mut record) = read(&found)?.filter(|_| found != own) else { return Ok(own) };
+    // Without a record it is what a killed run left.
+    fs::remove_tree(&own)?;
+    fs::rename(&found, &own)?;
+    record.root = root.display().to_string();
+    fs::replace_state(&own.join(FILE), &record, true)?;
+    Ok(own)
 }
 
 /// Writes down what is there, before the draft is applied. While the plugin is as an earlier run left it, both are undone
@@ -160,7 +200,10 @@ fn copy_of(path: &Path, place: &Path) -> Result<Option<String>> {
 pub fn undoing(root: &Path, place: &Path) -> Result<Draft> {
     let failed = || Error::new(Kind::Usage, format!("undo what `init` changed in `{}`", root.display()));
     let Some(record) = read(place)? else {
-        return Err(failed().because("nothing is known of it: it was undone already, or done elsewhere"));
+        let error = failed().because("nothing is known of it: it was undone already, or done elsewhere");
+        let lost: Vec<String> = lost(&base()?).map(|(_, record)| format!("`{}`", record.root)).collect();
+        let hint = || format!("if it was {} before, move it back there first", lost.join(" or "));
+        return Err(if lost.is_empty() { error } else { error.hint(hint()) });
     };
     let foreign = record.files.iter().filter(|file| !file.is_ours(root));
     let causes: Vec<String> = foreign.map(|file| changed_since(file, place)).collect();
@@ -191,12 +234,13 @@ fn changed_since(file: &File, place: &Path) -> String {
     format!("`{}` was changed since; {was}", file.path)
 }
 
-/// Removes what an earlier run, stopped in the middle, had not put in its place yet.
+/// Before anything is changed: what is known of the plugin is put under its own name, and what an earlier run, stopped in
+/// the middle, had not put in its place yet is removed.
 ///
 /// # Errors
-/// It cannot be removed, or what is known cannot be read.
-pub fn sweep(root: &Path, place: &Path) -> Result<()> {
-    let files = read(place)?.map(|record| record.files).unwrap_or_default();
+/// That cannot be done, or what is known cannot be read.
+pub fn begin(root: &Path) -> Result<()> {
+    let files = read(&claim(root)?)?.map(|record| record.files).unwrap_or_default();
     let left = files.iter().map(|file| staged(&root.join(&file.path)));
     left.filter(|path| fs::is_file(path)).try_for_each(|path| fs::remove_file(&path))
 }

@@ -302,6 +302,53 @@ fn what_its_author_changed_between_two_inits_is_had_back_by_one_undo_and_the_ori
     plugin.init(&["--undo", "--yes"]).run().exits(2).stderr_has("nothing is known of it");
 }
 
+/// `init` of the author's own program on a directory.
+fn init_at(plugin: &Plugin, root: &Path, flags: &[&str]) -> Output {
+    plugin.bare_command(AUTHORS).arg("init").arg(root).args(flags).run()
+}
+
+/// What is in a directory, wherever that is.
+fn within(root: &Path) -> Vec<Entry> {
+    let entry = |(path, mode, bytes): Entry| (path.strip_prefix(root).unwrap().to_owned(), mode, bytes);
+    picture(root).into_iter().map(entry).collect()
+}
+
+#[test]
+fn a_plugin_that_was_moved_since_is_undone_where_it_is_now_and_a_copy_of_one_that_is_there_is_not() {
+    let plugin = plain();
+    let original = within(&plugin.root);
+    plugin.init(&["--yes"]).run().ok();
+    let [copy, moved, again] = ["copy", "moved", "again"].map(|name| plugin.temp().join(name));
+    Cmd::new("cp").arg("-a").arg(&plugin.root).arg(&copy).run().ok();
+    init_at(&plugin, &copy, &["--undo", "--yes"]).exits(2).stderr_has("nothing is known of it").stderr_lacks("hint");
+    fs::remove_dir_all(&copy).unwrap();
+    fs::rename(&plugin.root, &moved).unwrap();
+    init_at(&plugin, &moved, &["--undo", "--dry-run"]).ok().stdout_has("--- a/.mcp.json");
+    // From the next run on it is known by its new place, whatever its author changes.
+    init_at(&plugin, &moved, &["--yes"]).ok().stdout_is("");
+    let wired = fs::read(moved.join(".mcp.json")).unwrap();
+    fs::write(moved.join(".mcp.json"), "{}").unwrap();
+    init_at(&plugin, &moved, &["--undo", "--yes"]).exits(2).stderr_has("`.mcp.json` was changed since");
+    fs::write(moved.join(".mcp.json"), wired).unwrap();
+    fs::rename(&moved, &again).unwrap();
+    init_at(&plugin, &again, &["--undo", "--yes"]).ok().stderr_has("is as it was before");
+    assert_eq!(within(&again), original);
+    init_at(&plugin, &again, &["--undo", "--yes"]).exits(2).stderr_has("nothing is known of it").stderr_lacks("hint");
+}
+
+#[test]
+fn of_a_plugin_that_was_moved_and_changed_it_is_said_where_it_was() {
+    let plugin = plain();
+    plugin.init(&["--yes"]).run().ok();
+    let moved = plugin.temp().join("moved");
+    fs::rename(&plugin.root, &moved).unwrap();
+    fs::write(moved.join(".mcp.json"), "{}").unwrap();
+    let said = init_at(&plugin, &moved, &["--undo", "--yes"]);
+    said.exits(2).stderr_has(&format!("if it was `{}` before, move it back there first", plugin.root.display()));
+    fs::rename(&moved, &plugin.root).unwrap();
+    plugin.init(&["--undo", "--yes"]).run().exits(2).stderr_has("`.mcp.json` was changed since");
+}
+
 #[test]
 fn an_undo_killed_above_an_earlier_init_is_finished_by_another_and_the_first_original_stays() {
     let plugin = plain();
