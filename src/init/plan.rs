@@ -3,6 +3,7 @@
 use super::draft::Draft;
 use super::fetched::{self, Provided};
 use super::old_install::ROOT;
+use super::place::PLUGIN;
 use super::servers::{self, Entry};
 use super::settle::{self, simulated};
 use super::variables;
@@ -83,6 +84,10 @@ pub fn make(draft: &mut Draft, program: &str, mood: Mood) -> Result<Plan> {
             "by hand it is `\"command\": \"{program}\", \"args\": [\"run\", \"--\", …]` with what starts the server behind `--`, \
              such as `\"python\", \"{ROOT}/server.py\"`"
         ));
+    }
+    if plan.is_needed && scaffold::is_undescribed(draft)? {
+        let name = scaffold::describe(draft)?;
+        plan.say(format!("`{PLUGIN}` {} written, with the name `{name}`", mood.verb()));
     }
     if plan.is_needed {
         let keeps = plan.has_rest && !hooks.replaced.is_empty();

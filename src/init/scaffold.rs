@@ -1,10 +1,12 @@
 //! The files of a first plugin, for an author who has none.
 
 use super::draft::Draft;
+use super::old_install::ROOT;
 use super::place::PLUGIN;
 use super::servers;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
+use crate::hooks;
 use crate::json_text::quoted;
 use std::path::Path;
 
@@ -21,10 +23,33 @@ const REQUIREMENTS: &str = "mcp>=1.9,<2\n";
 /// There is no plugin, and no empty directory for one.
 pub fn is_wanted(draft: &Draft) -> Result<bool> {
     let has_servers = draft.read(servers::FILE)?.is_some();
-    if draft.read(PLUGIN)?.is_none() {
+    if draft.read(PLUGIN)?.is_none() && !is_undescribed(draft)? {
         refuse_others(&draft.root, has_servers)?;
     }
     Ok(!has_servers && servers::all(draft)?.is_empty() && others(&draft.root).is_empty())
+}
+
+/// Whether it is a plugin all the same, which the host loads without a description: its servers are in its own directory, or
+/// it has hooks where plugins have theirs. A project has neither.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn is_undescribed(draft: &Draft) -> Result<bool> {
+    let Some(servers) = draft.read(servers::FILE)? else { return Ok(false) };
+    let is_plugin = String::from_utf8_lossy(&servers).contains(ROOT) || draft.read(hooks::FILE)?.is_some();
+    // A marketplace may itself be a plugin, and describe it.
+    let is_described = draft.read(PLUGIN)?.is_some() || fs::is_file(&draft.root.join(MARKET));
+    Ok(is_plugin && !is_described)
+}
+
+/// Has it be described by its name, and tells that.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn describe(draft: &mut Draft) -> Result<String> {
+    let name = name_of(&draft.root);
+    draft.write(PLUGIN, format!("{{\n  \"name\": {}\n}}\n", quoted(&name)))?;
+    Ok(name)
 }
 
 /// Has a plugin be there with a server, which `program` starts, and what that needs.
@@ -48,13 +73,15 @@ pub fn add(draft: &mut Draft, program: &str) -> Result<()> {
 fn refuse_others(root: &Path, has_servers: bool) -> Result<()> {
     let is_market = fs::is_file(&root.join(MARKET));
     let other = if has_servers { Some(servers::FILE.to_owned()) } else { others(root).into_iter().next() };
-    // A marketplace may itself be a plugin, and describe it.
     let Some(other) = other.filter(|_| !(is_market && has_servers)) else { return Ok(()) };
     let error = Error::new(Kind::NoPlugin, format!("make a plugin of `{}`", root.display()));
     let error = error.because(format!("it has no `{PLUGIN}`, and is not empty: `{other}` is in it"));
     Err(error.hint(match is_market {
-        true => "it is a marketplace: name the directory of one of its plugins",
-        false => "name an empty directory for a new plugin, or write `plugin.json` with its `name` first",
+        true => "it is a marketplace: name the directory of one of its plugins".to_owned(),
+        false => format!(
+            "name an empty directory for a new plugin; if this is one, write `{{ \"name\": {} }}` into `{PLUGIN}` first",
+            quoted(&name_of(root))
+        ),
     }))
 }
 

@@ -73,15 +73,19 @@ fn what_init_wrote_passes_the_validation_of_the_host() {
         let new = Plugin::new("new");
         fs::remove_dir_all(new.root.join(".claude-plugin")).unwrap();
         let migrated = Plugin::new("old").fixture("shell-line");
+        let undescribed = Plugin::new("undescribed").fixture("shell-line");
+        fs::remove_dir_all(undescribed.root.join(".claude-plugin")).unwrap();
+        let validate =
+            |plugin: &Plugin| plugin.bare_command(&program).args(["plugin", "validate"]).arg(&plugin.root).run();
+        validate(&undescribed).exits(1).stdout_has("No manifest found");
         let inline = "{ \"name\": \"inline\", \"version\": \"1.0.0\", \"hooks\": { \"Stop\": [] }, \"mcpServers\": { \"s\": \
                       { \"command\": \"uvx\", \"args\": [\"--from\", \"${CLAUDE_PLUGIN_ROOT}\", \"tool\"] } } }";
         let project = "[project]\nname = \"p\"\nversion = \"1\"\nscripts = { tool = \"p:main\" }\n";
         let inline = Plugin::new("inline").file(".claude-plugin/plugin.json", inline).file("pyproject.toml", project);
-        let plugins = [new, migrated, inline].into_iter().chain(old_forms());
+        let plugins = [new, migrated, undescribed, inline].into_iter().chain(old_forms());
         for plugin in plugins {
             plugin.init(&["--yes"]).run().ok().stderr_lacks("by hand");
-            let validate = plugin.bare_command(&program).args(["plugin", "validate"]).arg(&plugin.root);
-            validate.run().ok().stdout_has("Validation passed").stdout_lacks("session-start\": ");
+            validate(&plugin).ok().stdout_has("Validation passed").stdout_lacks("session-start\": ");
         }
     });
 }
@@ -559,6 +563,24 @@ fn the_plugin_that_an_empty_directory_becomes_works_at_once() {
 }
 
 #[test]
+fn a_plugin_that_the_host_loads_though_nothing_describes_it_is_given_the_name_that_is_missing() {
+    let project = PLAIN.replace("${CLAUDE_PLUGIN_ROOT}", "/opt");
+    for (servers, hooks) in [(PLAIN, None), (project.as_str(), Some("{ \"hooks\": { \"Stop\": [] } }"))] {
+        let plugin = plain().file(".mcp.json", servers);
+        fs::remove_dir_all(plugin.root.join(".claude-plugin")).unwrap();
+        hooks.iter().for_each(|hooks| plugin.write("hooks/hooks.json", hooks));
+        let before = picture(&plugin.root);
+        let said = plugin.init(&["--yes"]).run();
+        said.ok().stderr_has("`.claude-plugin/plugin.json` is written, with the name `root`");
+        said.stderr_has("server `plain`");
+        assert_eq!(plugin.text(".claude-plugin/plugin.json"), "{\n  \"name\": \"root\"\n}\n");
+        plugin.init(&["--yes"]).run().ok().stdout_is("");
+        plugin.init(&["--undo", "--yes"]).run().ok();
+        assert_eq!(picture(&plugin.root), before);
+    }
+}
+
+#[test]
 fn an_empty_directory_becomes_a_plugin_and_another_one_does_not() {
     let plugin = plain();
     let new = plugin.temp().join("My Tools");
@@ -575,8 +597,9 @@ fn an_empty_directory_becomes_a_plugin_and_another_one_does_not() {
     assert!(!new.exists(), "what was made is not gone");
     init(&plugin.home.join(".."), "--yes").exits(3).stderr_has("is not empty");
     // A project of whoever works there, which has servers of its own.
-    fs::write(plugin.project.join(".mcp.json"), PLAIN).unwrap();
-    init(&plugin.project, "--yes").exits(3).stderr_has("`.mcp.json` is in it");
+    fs::write(plugin.project.join(".mcp.json"), PLAIN.replace("${CLAUDE_PLUGIN_ROOT}", "/opt")).unwrap();
+    let refused = init(&plugin.project, "--yes");
+    refused.exits(3).stderr_has("`.mcp.json` is in it").stderr_has("write `{ \"name\": \"project\" }` into");
     fs::create_dir(plugin.home.join(".claude-plugin")).unwrap();
     fs::write(plugin.home.join(".claude-plugin/marketplace.json"), "{}").unwrap();
     fs::write(plugin.home.join("plugins"), "").unwrap();
