@@ -1,7 +1,7 @@
 //! What `--check --all` says, as values: the table and `--json` are two views of them.
 
 use super::host::List;
-use super::survey::{Leftover, Survey, Tenant, Version};
+use super::survey::{Leftover, Missing, Survey, Tenant, Version};
 use crate::check;
 use crate::report::{EnvironmentReport, State};
 use crate::trust;
@@ -33,6 +33,8 @@ pub struct Report {
     pub plugins: Vec<PluginReport>,
     /// Data of none of them.
     pub leftovers: Vec<LeftoverReport>,
+    /// What is installed and not there.
+    pub missing: Vec<Missing>,
     /// How many plugins do not use plugdeps.
     pub others: usize,
 }
@@ -135,6 +137,7 @@ impl Report {
             bytes,
             plugins,
             leftovers,
+            missing: survey.missing.clone(),
             others: survey.others,
         }
     }

@@ -7,6 +7,7 @@ use crate::fs;
 use crate::hooks;
 use crate::origin;
 use crate::plugin::{Place, Plugin, user_data};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +20,21 @@ pub struct Survey {
     pub tenants: Vec<Tenant>,
     /// Data with our state in them that belong to no plugin on the list.
     pub leftovers: Vec<Leftover>,
+    /// Versions that are installed and not there. Nothing says whether they use plugdeps.
+    pub missing: Vec<Missing>,
     /// How many plugins are installed that have nothing to do with plugdeps.
     pub others: usize,
+}
+
+/// A version on the host's list whose directory is missing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Missing {
+    /// `name@marketplace`.
+    pub id: String,
+    /// As the host calls it.
+    pub version: String,
+    /// Where it would be.
+    pub root: PathBuf,
 }
 
 /// An installed plugin that uses plugdeps.
@@ -88,11 +102,37 @@ impl Survey {
     /// There is no telling where the host keeps its plugins.
     pub fn make() -> Result<Self> {
         let host = Host::read()?;
-        let tenants: Vec<Tenant> = host.installed().iter().filter_map(|one| Tenant::of(&host, one)).collect();
-        let others = host.installed().len() - tenants.len();
+        let (mut tenants, mut missing, mut others) = (Vec::new(), Vec::new(), 0);
+        for installed in host.installed() {
+            let gone = Missing::of(&host, installed);
+            match Tenant::of(&host, installed) {
+                Some(tenant) => tenants.push(tenant),
+                None if gone.is_empty() => others += 1,
+                None => missing.extend(gone),
+            }
+        }
         let leftovers = leftovers(&host);
-        Ok(Self { host, tenants, leftovers, others })
+        Ok(Self { host, tenants, leftovers, missing, others })
     }
+}
+
+impl Missing {
+    fn of(host: &Host, installed: &Installed) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        for record in &installed.records {
+            let root = host.in_place(&installed.id).unwrap_or(&record.path);
+            if is_gone(root) && found.iter().all(|known| known.root != root) {
+                let (id, version) = (installed.id.clone(), record.version.clone());
+                found.push(Self { id, version, root: root.to_path_buf() });
+            }
+        }
+        found
+    }
+}
+
+/// Whether there is no such directory. What cannot be looked at is not gone.
+fn is_gone(path: &Path) -> bool {
+    matches!(fs::read_optional(path), Ok(None))
 }
 
 impl Tenant {
@@ -206,11 +246,11 @@ impl Kind {
         }
     }
 
-    /// By the plugin's directory. What cannot be looked at is not gone.
+    /// By the plugin's directory.
     fn by_hand(data: &Path) -> Self {
-        match origin::of(data).map(|root| fs::read_optional(&root)) {
+        match origin::of(data) {
             None => Self::Unknown,
-            Some(Ok(None)) => Self::Orphan,
+            Some(root) if is_gone(&root) => Self::Orphan,
             Some(_) => Self::ByHand,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::os;
 use super::report::{LeftoverReport, PluginReport, Report, VersionReport};
+use super::survey::Missing;
 use crate::output::harmless;
 use crate::page::{Paint, ago};
 use crate::report::{EnvironmentReport, FailureReport, State};
@@ -41,6 +42,7 @@ impl Shown {
 /// The report as a table, as wide as the terminal is.
 pub fn render(report: &Report, paint: Paint) -> String {
     let mut rows: Vec<Row> = report.plugins.iter().flat_map(of_plugin).collect();
+    rows.extend(report.missing.iter().map(of_missing));
     rows.extend(report.leftovers.iter().map(of_leftover));
     let mut text =
         if rows.is_empty() { String::new() } else { table(&rows, paint, os::width().unwrap_or(USUAL_WIDTH)) };
@@ -88,6 +90,16 @@ fn of_version(plugin: &PluginReport, version: &VersionReport) -> Vec<Row> {
         return vec![row("", version.state, version.error.clone().unwrap_or_else(nothing))];
     }
     version.environments.iter().map(|one| row(&one.name, one.state, what(one))).collect()
+}
+
+fn of_missing(missing: &Missing) -> Row {
+    Row {
+        plugin: format!("{} {}", missing.id, missing.version),
+        environment: String::new(),
+        state: Shown::Other("gone"),
+        size: String::new(),
+        what: format!("installed, but its directory `{}` is missing", missing.root.display()),
+    }
 }
 
 fn of_leftover(leftover: &LeftoverReport) -> Row {

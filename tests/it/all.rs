@@ -163,6 +163,25 @@ fn every_plugin_that_uses_plugdeps_is_listed_with_its_state_its_size_and_its_las
 }
 
 #[test]
+fn an_installed_plugin_whose_directory_is_missing_is_told_as_that_and_not_as_one_without_plugdeps() {
+    let home = Home::with(&[("lost@m", "m/lost/1.0.0"), ("other@m", "m/other/1.0.0"), ("ours@m", "m/ours/1.0.0")]);
+    home.version("m/other/1.0.0", &[]);
+    home.state("ours-m", "main");
+    let report = home.look(11);
+    assert_eq!(report["others"], json!(1));
+    assert_eq!(report["missing"], json!([{ "id": "lost@m", "version": "1.0.0", "root": home.cache("m/lost/1.0.0") }]));
+    let ours = &report["plugins"][0]["versions"][0];
+    assert_eq!((&ours["state"], &ours["error_code"]), (&json!("cannot-build"), &json!("no-plugin")));
+    let said = home.0.on_terminal(["--check", "--all"]).run();
+    said.exits(11).stdout_has("lost@m 1.0.0").stdout_has("gone").stdout_has("installed, but its directory");
+    said.stdout_has("1 other plugin, without plugdeps");
+    // Alone it is no failure: nobody knows whether plugdeps is in it.
+    fs::remove_dir_all(home.data("ours-m")).unwrap();
+    home.install(&[("lost@m", "m/lost/1.0.0")]);
+    home.look(0);
+}
+
+#[test]
 fn data_of_a_plugin_that_is_gone_lose_what_is_ours_and_nothing_else() {
     let home = Home::with(&[]);
     let state = home.state("gone-m", "main");
@@ -525,7 +544,7 @@ fn fields(value: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn the_documentation_names_every_field_of_the_json() {
-    let home = Home::with(&[("a@m", "m/a/1.0.0")]);
+    let home = Home::with(&[("a@m", "m/a/1.0.0"), ("lost@m", "m/lost/1.0.0")]);
     home.version("m/a/1.0.0", &["main"]);
     home.state("a-m", "main");
     home.state("gone-m", "main");
