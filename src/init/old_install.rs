@@ -96,10 +96,14 @@ fn with_scripts(draft: &Draft, text: &str, line: &[Command]) -> Option<(String, 
 
 /// That a command is run besides, in words for a person.
 fn runs(command: &Command) -> String {
-    let words = command.words.join(" ");
-    let line = words.lines().next().unwrap_or_default();
+    format!("it also runs `{}`", shown(&command.words.join(" ")))
+}
+
+/// As much of a line as is shown.
+pub fn shown(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
     let shown: String = line.chars().take(LONGEST).collect();
-    format!("it also runs `{shown}{}`", if shown.len() < words.len() { "…" } else { "" })
+    if shown.len() < text.len() { shown + "…" } else { shown }
 }
 
 /// A text in which the host's variables are written as the host itself knows them.

@@ -66,7 +66,7 @@ pub fn make(draft: &mut Draft, program: &str, mood: Mood) -> Result<Plan> {
     let mut plan = Plan { mood, ..Plan::default() };
     if scaffold::is_wanted(draft)? {
         scaffold::add(draft, program)?;
-        session_start::add(draft, program, false)?;
+        session_start::add(draft, program, false, mood.verb())?;
         plan.say(format!("a first server, `server.py`, {} written: put your tools into it", mood.verb()));
         plan.is_needed = true;
         return Ok(plan);
@@ -91,8 +91,7 @@ pub fn make(draft: &mut Draft, program: &str, mood: Mood) -> Result<Plan> {
     }
     if plan.is_needed {
         let keeps = plan.has_rest && !hooks.replaced.is_empty();
-        let left = session_start::add(draft, program, keeps)?;
-        plan.said.extend(left);
+        plan.said.extend(session_start::add(draft, program, keeps, mood.verb())?);
     }
     Ok(plan)
 }

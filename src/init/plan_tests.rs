@@ -344,6 +344,8 @@ fn hook_goes(files: &[(&str, &str)], command: &str, goes: bool, why: &str) {
     assert_eq!(is_there, !goes, "{command}\n{hooks}\n{:#?}", plan.said);
     assert!(hooks.contains("echo ready") && hooks.contains("session-start"), "{hooks}");
     assert!(plan.said.iter().any(|line| line.contains(why)), "{command}: {:#?}", plan.said);
+    let told = plan.said.iter().filter(|line| line.contains("is taken out")).count();
+    assert_eq!(told, usize::from(goes), "{command}: {:#?}", plan.said);
     let servers = text(&draft, ".mcp.json");
     assert!(
         !servers.contains("NODE_PATH") && servers.contains("\"PYTHONPATH\":\"${CLAUDE_PLUGIN_ROOT}/src\""),

@@ -1,7 +1,7 @@
 //! The SessionStart hook: put beside whatever hooks there are, in the place of those that installed packages.
 
 use super::draft::Draft;
-use super::old_install::{Fate, of_hook};
+use super::old_install::{Fate, of_hook, shown};
 use super::place::{Place, places};
 use super::uses::{self, is_own};
 use crate::error::{Error, Kind, Result};
@@ -45,23 +45,31 @@ pub fn look(draft: &Draft) -> Result<Found> {
 }
 
 /// Has the packages be made ready by `program`, and by no hook of the author's besides, unless that `keeps`: a server
-/// still lives by it. What is left, and why.
+/// still lives by it. What is taken out, said with this verb, and what is left, and why.
 ///
 /// # Errors
 /// As [`look`].
-pub fn add(draft: &mut Draft, program: &str, keeps: bool) -> Result<Vec<String>> {
+pub fn add(draft: &mut Draft, program: &str, keeps: bool, verb: &str) -> Result<Vec<String>> {
     let known = places(draft, FILE, "hooks")?;
     if !all(draft, &known)?.iter().any(is_own) {
         insert(draft, known.first(), program)?;
     }
     let places = places(draft, FILE, "hooks")?;
+    let mut said = Vec::new();
     loop {
         // Each removal moves what stands behind it.
         let hooks = all(draft, &places)?;
         let is_replaced = |hook: &&Hook| !keeps && matches!(fate(draft, hook, &hooks), Fate::Replaced(_));
         match hooks.iter().find(is_replaced) {
-            Some(hook) => remove(draft, hook)?,
-            None => return Ok(hooks.iter().filter_map(|hook| left(draft, hook, &hooks)).collect()),
+            Some(hook) => {
+                let (line, file) = (shown(&hook.command), &hook.file);
+                said.push(format!("the hook `{line}` in `{file}` {verb} taken out: `session-start` does what it did"));
+                remove(draft, hook)?;
+            }
+            None => {
+                said.extend(hooks.iter().filter_map(|hook| left(draft, hook, &hooks)));
+                return Ok(said);
+            }
         }
     }
 }

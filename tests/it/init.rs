@@ -54,6 +54,8 @@ fn a_plugin_that_installed_by_the_shell_line_lists_its_tools_through_what_init_w
     let world = World::with(Installer::Uv, Plugin::new("shell").fixture("shell-line"));
     let said = world.plugin.init(&["--yes"]).run();
     said.ok().stderr_has("server `plain` is started by plugdeps from now on");
+    let line = "the hook `diff -q \"${CLAUDE_PLUGIN_ROOT}/requirements.txt\" \"${CLAUDE_P…` in `hooks/hooks.json`";
+    said.stderr_has(&format!("{line} is taken out: `session-start` does what it did"));
     said.stdout_has("-      \"env\": {\"PYTHONPATH\": \"${CLAUDE_PLUGIN_DATA}/site-packages\"}");
     assert!(!world.plugin.text("hooks/hooks.json").contains("pip install"));
     world.plugin.hook().ok().silent();
