@@ -7,8 +7,9 @@ use crate::support::film::{Film, svg};
 use crate::support::namespace::{skip, with_the_real_client};
 use crate::support::terminal::Terminal;
 use crate::support::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
 use std::thread::{self, sleep};
 use std::time::Duration;
 
@@ -24,6 +25,11 @@ const AGAIN: &str = "Add them now.";
 const PROMPT: &str = "Add 2 and 40.";
 const ANSWER: &str = "{\"result\":42}";
 const NO_TOOL: &str = "I have no tool that adds";
+const TITLES: [&str; 2] = ["pip install in a SessionStart hook", "plugdeps"];
+/// How the servers of both end: as `/mcp` shows them.
+const SERVERS: [&str; 2] = ["✘ plugin:sums:plain", "✔ plugin:sums:sdk"];
+/// The longest that the README's first picture may be, in bytes.
+const LONGEST: usize = 100_000;
 
 /// A plugin with a server on the official SDK; how it is started is what differs.
 fn plugin(index: &Index) -> Plugin {
@@ -86,13 +92,44 @@ fn the_first_session_has_the_tools_where_a_line_in_a_hook_has_none() {
         });
         let (seen_without, seen_with) = (without.screen(), with.screen());
         let films = [
-            Film { title: "pip install in a SessionStart hook".into(), frames: without.film() },
-            Film { title: "plugdeps".into(), frames: with.film() },
+            Film { title: TITLES[0].into(), frames: without.film() },
+            Film { title: TITLES[1].into(), frames: with.film() },
         ];
         if let Some(path) = std::env::var_os("PLUGDEPS_RECORDING") {
             fs::write(path, svg(&films)).unwrap();
         }
-        assert!(seen_without.contains("✘ plugin:sums:plain"), "{seen_without}");
-        assert!(seen_with.contains("✔ plugin:sums:sdk"), "{seen_with}");
+        assert!(seen_without.contains(SERVERS[0]), "{seen_without}");
+        assert!(seen_with.contains(SERVERS[1]), "{seen_with}");
     });
+}
+
+/// What a row of the picture shows, without blanks: those are not drawn.
+fn without_blanks(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// The text of a line of SVG.
+fn shown(line: &str) -> String {
+    let text: String = line.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect();
+    without_blanks(&text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+}
+
+/// Of a recording that nobody can make again byte by byte: it was drawn by what draws now, it shows what the session above is
+/// made of, and what is in the fixture's hook now.
+#[test]
+fn the_recording_in_the_readme_is_small_and_of_the_session_that_is_played_here() {
+    let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let picture = read("docs/first-session.svg");
+    let empty = svg(&TITLES.map(|title| Film { title: title.into(), frames: Vec::new() }));
+    assert!(read("README.md").contains("](docs/first-session.svg)"));
+    assert!(picture.len() < LONGEST, "{} bytes", picture.len());
+    let mut around = empty.lines().filter(|line| !line.contains("dur=") && !line.contains("text-anchor"));
+    let missing = around.find(|line| !picture.lines().any(|drawn| drawn == *line));
+    assert_eq!(missing, None, "it was drawn in another way");
+    let hooks: Value = serde_json::from_str(&read("fixtures/requirements/hooks/hooks.json")).unwrap();
+    let status = hooks["hooks"]["SessionStart"][0]["hooks"][0]["statusMessage"].as_str().unwrap();
+    let rows: Vec<String> = picture.lines().map(shown).collect();
+    for text in SERVERS.into_iter().chain([PROMPT, AGAIN, ANSWER, NO_TOOL, status]) {
+        assert!(rows.iter().any(|row| row.contains(&without_blanks(text))), "it does not show `{text}`");
+    }
 }
