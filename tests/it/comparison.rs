@@ -314,6 +314,8 @@ fn what_it_says_of_a_start_is_what_was_measured() {
         let ratio: f64 = ratio.split_whitespace().next().unwrap().parse().unwrap();
         let digits = usize::from(ratio < 10.0 && ratio != 1.0);
         assert_eq!(table()[START][head], format!("{ratio:.digits$} ×"), "of {head}");
+        let is_said = README.contains(&format!("{head} with `--offline`"));
+        assert_eq!(is_said, row.starts_with(", offline"), "of {head}, whether it has the network");
     }
 }
 
