@@ -134,6 +134,8 @@ pub mod install_guard;
 #[cfg(feature = "author")]
 pub mod install_line;
 #[cfg(feature = "author")]
+pub mod unread;
+#[cfg(feature = "author")]
 pub mod capture;
 #[cfg(feature = "author")]
 pub mod relock;

@@ -13,8 +13,10 @@ use crate::environments::Environment;
 use crate::error::Result;
 use crate::install_line::Install;
 use crate::plugin::Plugin;
+use crate::project::join;
 use crate::runtime::Runtime;
 use crate::server::Server;
+use crate::unread::{self, Unread};
 use std::collections::BTreeSet;
 
 /// Whether what is planned is going to be done, or shown to somebody who has not agreed.
@@ -162,8 +164,11 @@ impl Plan {
         for (entry, wiring) in std::mem::take(&mut self.changes) {
             match self.environment(draft, &plugin, &wiring) {
                 Ok(environment) => self.rewrite(draft, program, &entry, &wiring, environment, replaced)?,
-                Err(why) if wiring.directory.is_some() || is_malformed => self.by_hand(&entry, &why),
-                Err(why) => self.of(&entry, &format!("is left as it is: {why}")),
+                Err(why) => match unread_of(draft, &wiring) {
+                    Some(what) => self.by_hand(&entry, &what),
+                    None if wiring.directory.is_some() || is_malformed => self.by_hand(&entry, &why),
+                    None => self.of(&entry, &format!("is left as it is: {why}")),
+                },
             }
         }
         Ok(())
@@ -246,6 +251,16 @@ fn bootstraps(draft: &Draft, wiring: &Wiring) -> Option<String> {
     Some(format!(
         "`{script}` seems to install packages itself (line {line}): have the file started that it starts then"
     ))
+}
+
+/// Where else it stands what a server in Python needs, and what to do about it.
+fn unread_of(draft: &Draft, wiring: &Wiring) -> Option<String> {
+    let directory = wiring.directory.iter().map(|directory| join(directory, ""));
+    let places = directory.chain(wiring.script.clone()).chain([String::new()]);
+    let mut places = places.filter(|_| wiring.runtime == Runtime::Python);
+    let unread = places.find_map(|place| unread::above(&draft.root, &place))?;
+    let Unread { file, instead, .. } = unread;
+    Some(format!("what it needs stands in `{file}`, which plugdeps does not read: {instead}; then run this again"))
 }
 
 fn as_server(entry: &Entry) -> Server {

@@ -13,6 +13,7 @@ use crate::pyproject::Pyproject;
 use crate::requirement_line::{Line, Named};
 use crate::requirements::Item;
 use crate::runtime::Runtime;
+use crate::unread;
 use std::path::Path;
 
 /// How many requirements one finding names.
@@ -145,4 +146,20 @@ pub fn empty_project(subject: &Subject) -> Vec<Spot> {
             Spot::new((&manifest.label, 1), why, fix)
         })
         .collect()
+}
+
+pub fn unread_manifest(subject: &Subject) -> Vec<Spot> {
+    let is_python = |entry: &&Entry| Runtime::of_command(&subject.real_words(entry)) == Some(Runtime::Python);
+    let is_bare = |entry: &&Entry| entry.is_ours() || subject.entry_is_local(entry) && subject.steps.is_empty();
+    let has_packages = |entry: &&Entry| {
+        let environment = subject.environment_of(entry);
+        environment.is_some_and(|one| one.manifest.is_err() || one.runtime() == Some(Runtime::Python))
+    };
+    let bare = subject.entries.iter().filter(is_python).filter(is_bare).filter(|entry| !has_packages(entry));
+    let found = bare.filter_map(|entry| {
+        let unread = unread::above(&subject.root, &subject.script_of(entry).unwrap_or_default())?;
+        let why = format!("this is not read: the server `{}` has none of the packages that it asks for", entry.name);
+        Some(Spot::new((&unread.file, unread.line), why, unread.instead))
+    });
+    found.collect()
 }

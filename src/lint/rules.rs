@@ -126,6 +126,7 @@ pub const RULES: &[Rule] = &[
         "A `pyproject.toml` that asks for no package makes the environment.",
         python::empty_project,
     ),
+    warning("unread-manifest", "What a server needs stands in a file that is not read.", python::unread_manifest),
     error("lock-outdated", "A lock that lacks what its manifest asks for.", node::lock_outdated),
     error("lock-private-url", "A lock with addresses that only its author reaches.", files::lock_private_url),
     error("esm-node-path", "`NODE_PATH` for a server that is an ES module.", node::esm_node_path),

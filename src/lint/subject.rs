@@ -142,7 +142,7 @@ impl Subject {
     }
 
     /// Whether a server runs code of the plugin's own.
-    fn entry_is_local(&self, entry: &Entry) -> bool {
+    pub fn entry_is_local(&self, entry: &Entry) -> bool {
         let start = &entry.start;
         let in_root = |path: &Option<String>| path.as_deref().is_some_and(|path| path.starts_with(ROOT));
         in_root(&start.script) || in_root(&start.project) || in_root(&start.directory) || entry.is_ours()

@@ -183,6 +183,25 @@ fn a_module_is_somebodys() {
 }
 
 #[test]
+fn what_other_tools_read_alone_is_found_where_a_server_has_nothing_else() {
+    let entry = server(&["python3", "${CLAUDE_PLUGIN_ROOT}/a/s.py"]);
+    let told = |count, files: &[(&str, &str)]| {
+        finds("unread-manifest", count, &[&[(".mcp.json", entry.as_str()), ("a/s.py", "")], files].concat());
+    };
+    let setup = "from setuptools import setup\nsetup(install_requires=['httpx'])\n";
+    told(1, &[("Pipfile", "[packages]\n")]);
+    told(1, &[("a/setup.py", setup)]);
+    told(1, &[("setup.cfg", "[options]\ninstall_requires =\n  httpx\n"), ("package.json", "{}")]);
+    told(0, &[("setup.cfg", "[flake8]\n"), ("setup.py", "setup()\n"), ("pyproject.toml", "[tool.ruff]\n")]);
+    told(0, &[("b/Pipfile", "")]);
+    told(0, &[("Pipfile", ""), ("requirements.txt", "httpx==1\n")]);
+    let hooked = hook("cd \"${CLAUDE_PLUGIN_ROOT}\" && pipenv install");
+    told(0, &[("Pipfile", ""), ("hooks/hooks.json", &hooked)]);
+    let node = server(&["node", "${CLAUDE_PLUGIN_ROOT}/s.js"]);
+    finds("unread-manifest", 0, &[(".mcp.json", &node), ("s.js", ""), ("Pipfile", "")]);
+}
+
+#[test]
 fn packages_for_node_are_the_hosts_where_it_installs_them() {
     let (entry, script) = (server(&["node", "${CLAUDE_PLUGIN_ROOT}/a/s.mjs"]), "import { z } from \"zod\";");
     let (package, lock) = ("{ \"dependencies\": { \"zod\": \"4.0.0\" } }", "{ \"packages\": {} }");

@@ -565,6 +565,24 @@ fn the_plugin_that_an_empty_directory_becomes_works_at_once() {
 }
 
 #[test]
+fn what_another_tool_reads_alone_is_named_with_what_is_to_be_written_instead() {
+    for (file, text, instead) in [
+        ("pyproject.toml", "[tool.poetry.dependencies]\nalpha = \"1\"\n", "name its packages in `[project]`"),
+        ("Pipfile", "[packages]\nalpha = \"*\"\n", "`pipenv requirements > requirements.txt`"),
+        ("setup.py", "setup(install_requires=['alpha'])\n", "name its packages in `requirements.txt`"),
+    ] {
+        let plugin = plain().file(file, text);
+        fs::remove_file(plugin.root.join("requirements.txt")).unwrap();
+        let said = plugin.init(&["--yes"]).run();
+        said.ok().stdout_is("").stderr_has("server `plain` is left to be changed by hand");
+        said.stderr_has(&format!("what it needs stands in `{file}`")).stderr_has(instead);
+        said.stderr_has("nothing is changed: the rest is for you to do");
+        plugin.write("requirements.txt", "alpha\n");
+        plugin.init(&["--yes"]).run().ok().stderr_has("server `plain` is started by plugdeps from now on");
+    }
+}
+
+#[test]
 fn a_plugin_that_the_host_loads_though_nothing_describes_it_is_given_the_name_that_is_missing() {
     let project = PLAIN.replace("${CLAUDE_PLUGIN_ROOT}", "/opt");
     for (servers, hooks) in [(PLAIN, None), (project.as_str(), Some("{ \"hooks\": { \"Stop\": [] } }"))] {
