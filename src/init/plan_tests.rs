@@ -116,6 +116,9 @@ fn uv_becomes_what_it_runs_in_the_environment_of_its_project() {
     becomes(&at_root, "uv run --project R tool x", "-- tool x");
     becomes(&at_root, "uv --directory R run --frozen server.py", "-- python R/server.py");
     becomes(&at_root, "uvx --from R tool mcp", "-- tool mcp");
+    // Its users were to install the plugin's own package before.
+    becomes(&at_root, "tool mcp", "-- tool mcp");
+    stays(&at_root, "other mcp", "no server for Python or Node");
     let (draft, _) = becomes(&at_root, "uv run --project R python -m p", "-- python -m p");
     assert!(text(&draft, ".mcp.json").contains("\"PYTHONPATH\": \"${CLAUDE_PLUGIN_ROOT}/src\""));
     let below = [("a/pyproject.toml", PROJECT), ("a/p/__init__.py", "")];

@@ -8,6 +8,7 @@ use super::servers::Entry;
 use crate::old_form::{Start, Way, is_python, of_command};
 use crate::package_name::Package;
 use crate::project::join;
+use crate::pyproject::Pyproject;
 use crate::runtime::Runtime;
 use crate::server::Server;
 use crate::shell_line::{Command, program_name};
@@ -88,7 +89,7 @@ fn several_words(draft: &Draft, entry: &Entry) -> Option<String> {
 
 /// The last command of a line is the server; the others may only lead to it.
 fn of_line(draft: &Draft, line: &Line) -> Verdict {
-    let start = of_command(&line.last);
+    let start = as_own_command(draft, of_command(&line.last));
     at_once(&start).unwrap_or_else(|| match alone(draft, line, start) {
         Ok((start, notes)) => wire(draft, &start, notes),
         Err(what) => Verdict::ByHand(what),
@@ -151,6 +152,16 @@ fn without_itself(name: &str, value: &str) -> String {
 /// Whether nothing in a word is for a shell to say.
 fn is_known(word: &str) -> bool {
     !word.replace(ROOT, "").replace(DATA, "").contains(['$', '`', '~', '*'])
+}
+
+/// A command that the plugin's own project has, which its users were to install, as what is installed for it.
+fn as_own_command(draft: &Draft, start: Start) -> Start {
+    let file = "pyproject.toml";
+    let own = || Pyproject::parse(file, &draft.read(file).ok()??).ok();
+    if start.way != Way::Program || own().is_none_or(|own| own.script(&start.program).is_none()) {
+        return start;
+    }
+    Start { way: Way::Uvx, project: Some(ROOT.to_owned()), ..start }
 }
 
 /// A script that is started by its first line, as what that starts.
