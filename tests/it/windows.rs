@@ -39,6 +39,21 @@ fn a_first_session_builds_once_and_the_server_has_handles_and_status_of_its_own(
 }
 
 #[test]
+fn a_plugin_with_its_data_on_a_share_of_a_server_is_served_from_there() {
+    let Some(machine) = Machine::new() else { return };
+    let share = machine.share();
+    let of_share = |name: &str| format!(r"{share}\{name}");
+    let machine = machine.set("CLAUDE_PLUGIN_ROOT", &of_share("root")).set("CLAUDE_PLUGIN_DATA", &of_share("data"));
+    let plugdeps = |words: &[&str]| machine.start(&of_share(r"root\bin\plugdeps.exe"), words).run();
+    assert_eq!(plugdeps(&["session-start"]).ok().stdout, "");
+    assert_eq!(plugdeps(&["run", "--", "python", "exit.py", "7"]).status.code(), Some(7));
+    let check = plugdeps(&["--check"]);
+    check.ok().stdout_has(&format!("  plugin       {share}\\root (from CLAUDE_PLUGIN_ROOT)\n"));
+    assert!(check.stdout.starts_with("q: ready\n"), "{check}");
+    assert_eq!((machine.installations(), machine.generations().len()), (1, 1));
+}
+
+#[test]
 fn a_crowd_that_begins_at_once_builds_once_and_nobody_fails() {
     let Some(machine) = Machine::new().map(|machine| machine.set("STUB_MS", "1500")) else { return };
     let hook = |_| machine.plugdeps(&["session-start"]).spawn();

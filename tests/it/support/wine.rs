@@ -69,6 +69,15 @@ impl Machine {
         user.join("AppData/Local").join(name)
     }
 
+    /// All that is on this machine, as a share of a server: its name.
+    pub fn share(&self) -> String {
+        let server = self.programs.join("prefix/dosdevices/unc/server");
+        let name = self.temp.path().file_name().unwrap().to_str().unwrap();
+        fs::create_dir_all(&server).unwrap();
+        std::os::unix::fs::symlink(&self.base, server.join(name)).unwrap();
+        format!(r"\\server\{name}")
+    }
+
     /// Puts one of the programs that were built at this path.
     pub fn put(&self, program: &str, path: &str) {
         let path = self.path(path);
@@ -106,8 +115,12 @@ impl Machine {
 
     /// plugdeps as a host on Windows starts it: with pipes of Windows, which Node insists on.
     pub fn hosted(&self, args: &[&str]) -> Cmd {
-        let plugdeps = self.windows("root/bin/plugdeps.exe");
-        self.start(&self.windows("path/python.exe"), &[&["host.py", plugdeps.as_str()], args].concat())
+        self.piped(&self.windows("root/bin/plugdeps.exe"), args)
+    }
+
+    /// A program with pipes of Windows.
+    pub fn piped(&self, program: &str, args: &[&str]) -> Cmd {
+        self.start(&self.windows("path/python.exe"), &[&["host.py", program], args].concat())
     }
 
     /// The processes of this machine that have this word in their command, as Linux numbers them.

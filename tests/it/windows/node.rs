@@ -2,9 +2,10 @@
 //! wine npm reaches no registry ("connect UNKNOWN").
 
 use super::SOON;
-use crate::support::{Machine, McpClient, namespace::skip, node, on_windows, text_of};
+use crate::support::{Machine, McpClient, namespace::skip, node, on_windows, text_of, tools};
 use serde_json::json;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// npm alone takes half a minute under wine when the machine has other work.
@@ -68,4 +69,21 @@ fn npm_installs_and_a_server_in_node_is_handed_over_and_then_finds_its_packages_
     }
     let check = machine.plugdeps(&["--check"]).run();
     check.ok().stdout_has("q: ready").stdout_has("1 package");
+}
+
+/// What a host in Node does: it has the official SDK start the server, which asks nothing of the system but Node's `spawn`.
+#[test]
+fn a_host_in_node_that_names_bin_plugdeps_starts_the_program_beside_the_launcher() {
+    let Some(machine) = machine() else { return };
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::copy(here.join("launcher.sh"), machine.path("root/bin/plugdeps")).unwrap();
+    machine.write("plan.json", r#"[["list", "tools"], ["call", "where", {}]]"#);
+    let sdk = format!("file:///Z:{}", tools::node().unwrap().1.display());
+    let client = on_windows::spelled(&here.join("tests/it/peers/client.mjs"));
+    let node = on_windows::spelled(&node::for_windows().join("node.exe"));
+    let [plan, command, server] =
+        ["plan.json", "root/bin/plugdeps", "root/server.js"].map(|name| machine.windows(name));
+    let words = [&client, &sdk, &plan, &command, "run", "--", "node", &server];
+    let said = machine.piped(&node, &words).timeout(MINUTES).run();
+    said.ok().stdout_has(r#"["list","tools"] ["where"]"#).stdout_has("alpha 1.0.0");
 }
