@@ -19,6 +19,8 @@ mod starts;
 mod steps;
 mod subject;
 #[cfg(test)]
+mod package_tests;
+#[cfg(test)]
 mod tests;
 mod variables;
 
