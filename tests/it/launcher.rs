@@ -1,7 +1,7 @@
 //! `launcher.sh`, which a plugin for several platforms ships as `bin/plugdeps`: how it finds its program, in every shell
 //! there is here, and what reaches that.
 
-use super::support::{Cmd, Output, Plugin, executable, strace, tools};
+use super::support::{Cmd, Output, Plugin, executable, strace, straced, tools};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,27 @@ fn a_start_through_the_launcher_is_one_process_that_becomes_the_program() {
     assert_eq!((of("execve("), of("fork("), of("clone")), (2, 0, 0), "{calls}");
     let check = plugin.command(["--check"]).run();
     assert!(check.ok().stdout.starts_with("launched: ready\n"), "{check}");
+}
+
+/// How many system calls a shell makes before it has become something else.
+fn calls_before_it_becomes(plugin: &Plugin, shell: &Path, words: &[&str]) -> usize {
+    straced(plugin, &["-f"], shell).args(words).run().ok();
+    let calls = fs::read_to_string(plugin.temp().join("trace")).unwrap();
+    let second = calls.match_indices("execve(").nth(1).unwrap_or_else(|| panic!("it becomes nothing: {calls}")).0;
+    calls[..second].lines().count()
+}
+
+#[test]
+fn what_finds_the_program_is_a_handful_of_system_calls_and_so_nothing_near_a_millisecond() {
+    let plugin = ready();
+    let [launcher, program] = ["plugdeps".to_owned(), format!("plugdeps-linux-{}", machine())]
+        .map(|name| plugin.root.join("bin").join(name).display().to_string());
+    for shell in ["dash", "bash"].into_iter().filter_map(tools::on_path) {
+        let alone = ["-c", "exec \"$0\" \"$@\"", &program, "session-start"];
+        let becomes = calls_before_it_becomes(&plugin, &shell, &alone);
+        let finds = calls_before_it_becomes(&plugin, &shell, &[&launcher, "session-start"]);
+        assert!(finds < becomes + 60, "{shell:?}: {finds} and {becomes}");
+    }
 }
 
 /// A machine that is nothing but files; the launcher looks for all it knows of a system below its directory.

@@ -63,7 +63,7 @@ pub use registry::{NpmPackage, Registry};
 pub use run::{Cmd, Output, Running};
 pub use somebody::started_by;
 pub use state::{CLOCK, alpha_of, copy, is_whole, live_in, named, preload, private_node, private_python};
-pub use strace::strace;
+pub use strace::{strace, straced};
 pub use tree::{Tree, assert_same};
 pub use wheels::{Wheel, broken_sdist, c_sdist, noisy_sdist, sdist};
 pub use wine::Machine;
