@@ -185,7 +185,8 @@ impl Job {
     pub fn run(&self, terminal: Terminal, deadline: Instant, output: &mut dyn FnMut(&[u8])) -> io::Result<Ended> {
         let mut command = self.command()?;
         let reader: Box<dyn Read + Send> = match terminal {
-            Terminal::Live => os::attach_terminal(&mut command)?,
+            // Where none can be made, as in a container without `/dev/pts` or below an emulator, it is only shown otherwise.
+            Terminal::Live => os::attach_terminal(&mut command).or_else(|_| attach_pipe(&mut command))?,
             Terminal::None | Terminal::Shared => attach_pipe(&mut command)?,
         };
         fault::point("start", &self.program)?;

@@ -333,6 +333,23 @@ fn shows_progress_on_a_terminal(installer: &str, sign: &str) {
 }
 
 #[test]
+fn sync_on_a_terminal_builds_where_no_other_terminal_can_be_made() {
+    let Some(flags) = mounting() else { return };
+    let packages = Packages::of(&[("alpha", "1.0")]);
+    let plugin = Plugin::needing("alpha\n", &packages);
+    let (program, real) = (plugin.root.join("bin/plugdeps"), plugin.temp().join("plugdeps"));
+    fs::rename(&program, &real).unwrap();
+    let [unshare, mount] = ["unshare", "mount"].map(|name| tools::on_path(name).unwrap().display().to_string());
+    let hidden = format!("'{mount}' --bind /dev/null /dev/ptmx");
+    let script = format!(
+        "#!/bin/sh\nexec '{unshare}' {flags} sh -c \"{hidden} && exec '{}' \\\"\\$@\\\"\" sh \"$@\"\n",
+        real.display()
+    );
+    executable(&program, &script);
+    plugin.on_terminal(["sync"]).run().ok().stdout_has("environment main: built");
+}
+
+#[test]
 fn sync_on_a_terminal_shows_the_progress_of_uv_live() {
     shows_progress_on_a_terminal("uv", "iB/2.86 MiB");
 }

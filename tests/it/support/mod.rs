@@ -53,7 +53,7 @@ pub use managers::Manager;
 pub use mcp_client::{McpClient, text_of};
 pub use modes::{Mode, Stage};
 pub use node_world::NodeWorld;
-pub use obstacles::{Tls, closed_proxy, during, in_mounts, makes_mounts, no_tls, without_override};
+pub use obstacles::{Tls, closed_proxy, during, in_mounts, makes_mounts, mounting, no_tls, without_override};
 pub use packages::Packages;
 pub use peer::Peer;
 pub use plugin::{Plugin, executable, fixture};

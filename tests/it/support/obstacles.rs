@@ -115,7 +115,7 @@ pub fn without_override(plugin: &Plugin) -> Cmd {
 }
 
 /// The flags by which this machine makes a mount namespace; says loudly if it makes none.
-fn mounting() -> Option<&'static str> {
+pub fn mounting() -> Option<&'static str> {
     let flags = ["-m", "-rm"].into_iter().find(|flags| {
         let made = Command::new("unshare").args([flags, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
         made.is_ok_and(|made| made.status.success())
