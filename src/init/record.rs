@@ -1,13 +1,15 @@
 //! What was there before, so that `--undo` can bring it back.
 //!
 //! It is kept in the user's own data, under a name of the plugin's directory: in the plugin it would be shipped. A plugin
-//! that was moved is known by being as it was left. What is kept is whole before anything is changed, and names files by what
-//! is in them: whoever is stopped in the middle finds of each file either what was there or what was to be there.
+//! that was moved is known by its name and by being as it was left. What is kept is whole before anything is changed, and
+//! names files by what is in them: whoever is stopped in the middle finds of each file either what was there or what was to
+//! be there.
 //!
 //! What an author changed since is as much an original as what was there at first: a further `init` then begins anew on top
 //! of what is kept, and each `--undo` takes away one such layer.
 
 use super::draft::{After, Draft, content, staged};
+use super::place::PLUGIN;
 use crate::error::{Error, Kind, Result};
 use crate::fs;
 use crate::json::readable;
@@ -26,6 +28,8 @@ pub struct Record {
     schema: u32,
     /// The plugin, for whoever reads this.
     root: String,
+    /// As it calls itself: that it begins sessions with the same program, many others have as well.
+    name: Option<String>,
     files: Vec<File>,
     /// Directories that were not there, the outer ones first; the plugin's own is the empty path.
     directories: Vec<String>,
@@ -50,7 +54,7 @@ struct File {
     after: Option<String>,
 }
 
-readable!(Record { schema, root, files, directories } or { earlier });
+readable!(Record { schema, root, name, files, directories } or { earlier });
 readable!(Layer { files, directories });
 readable!(File { path, before, after });
 
@@ -72,9 +76,10 @@ impl Record {
         matches!(fs::read_optional(Path::new(&self.root)), Ok(None))
     }
 
-    /// Whether this directory is as that plugin was left.
+    /// Whether this directory is that plugin, as it was left.
     fn fits(&self, root: &Path) -> bool {
-        self.files.iter().all(|file| content(&root.join(&file.path)) == file.after)
+        self.name == name_of(&Draft::new(root))
+            && self.files.iter().all(|file| content(&root.join(&file.path)) == file.after)
     }
 }
 
@@ -84,6 +89,11 @@ impl File {
         let now = content(&root.join(&self.path));
         now == self.after || now == self.before
     }
+}
+
+/// The name that a plugin has once the draft is applied.
+fn name_of(draft: &Draft) -> Option<String> {
+    draft.json(PLUGIN).ok()??.root.get("name")?.as_str().map(str::to_owned)
 }
 
 /// Where the records of all plugins are.
@@ -141,6 +151,7 @@ pub fn keep(draft: &Draft, place: &Path) -> Result<()> {
     fs::create_directory(place)?;
     record.schema = SCHEMA;
     record.root = draft.root.display().to_string();
+    record.name = name_of(draft);
     if !fs::is_directory(&draft.root) {
         record.directories.push(String::new());
     }

@@ -343,6 +343,27 @@ fn a_plugin_that_was_moved_since_is_undone_where_it_is_now_and_a_copy_of_one_tha
 }
 
 #[test]
+fn what_init_changed_in_a_plugin_that_is_gone_is_not_undone_in_another_that_has_the_same_of_it() {
+    let plugin = plain();
+    let other = plugin.temp().join("other");
+    Cmd::new("cp").arg("-a").arg(&plugin.root).arg(&other).run().ok();
+    fs::write(other.join(".claude-plugin/plugin.json"), "{ \"name\": \"other\" }\n").unwrap();
+    fs::write(other.join(".mcp.json"), "{ \"mcpServers\": {} }\n").unwrap();
+    plugin.init(&["--yes"]).run().ok();
+    // On top of what the author changed the program alone is new, and that is the same in every plugin.
+    plugin.write(".mcp.json", &plugin.text(".mcp.json").replacen("\"plain\"", "\"renamed\"", 1));
+    let newer = plugin.temp().join("newer");
+    executable(&newer, "#!/bin/sh\n# newer\n");
+    plugin.init(&["--yes", "--binary", newer.to_str().unwrap()]).run().ok();
+    fs::copy(&newer, other.join("bin/plugdeps")).unwrap();
+    fs::rename(&plugin.root, plugin.temp().join("moved")).unwrap();
+    let before = within(&other);
+    init_at(&plugin, &other, &["--undo", "--yes"]).exits(2).stderr_has("nothing is known of it");
+    assert_eq!(within(&other), before);
+    init_at(&plugin, &plugin.temp().join("moved"), &["--undo", "--yes"]).ok().stderr_has("after your own last change");
+}
+
+#[test]
 fn of_a_plugin_that_was_moved_and_changed_it_is_said_where_it_was() {
     let plugin = plain();
     plugin.init(&["--yes"]).run().ok();
