@@ -20,7 +20,7 @@ Builds plugdeps and installs it as DIR/bin/plugdeps, or as DIR/NAME/plugdeps.
   --dir NAME       a directory inside DIR other than `bin`
 
 exit status: 0 installed, 2 wrong arguments, 3 DIR is not a directory, 4 no cargo, no linker
-             for Windows, or nothing to fetch with, 5 the build failed, 6 not installed,
+             for Windows, or nothing to fetch or to check with, 5 the build failed, 6 not installed,
              7 RELEASE cannot be fetched, or is not what it says
 END
 }
@@ -63,7 +63,7 @@ take() {
     [ -n "$2" ] || die 2 "\`$1\` wants a value"
     case $1 in
         --dir) name=$2 ;;
-        --from) release=${2%/} ;;
+        --from) release=$2 ;;
         --sha256) pinned=$2 ;;
     esac
 }
@@ -174,13 +174,19 @@ build() {
     built=$into/$target/release/$program
 }
 
+# Sets `bin`, and `staged` to what is called $1 there, and has whatever is left cleared away: so is a directory that was not
+# there, and has nothing in it.
+begin() {
+    bin=$plugin/$name staged=$plugin/$name/$1 elsewhere='' made=''
+    [ -d "$bin" ] || made=$bin
+    trap 'rm -rf -- "$staged" "$elsewhere"; [ -z "$made" ] || rmdir -- "$made" 2>/dev/null || :' EXIT
+    trap 'exit 6' HUP INT TERM
+}
+
 # Under a temporary name until it is known to start: whoever runs the old one meanwhile keeps it, and
 # nobody ever sees half a file.
 install() {
-    bin=$plugin/$name
-    staged=$bin/.new-$$-$program
-    trap 'rm -f -- "$staged"' EXIT
-    trap 'exit 6' HUP INT TERM
+    begin ".new-$$-$program"
     write || die 6 "built, but cannot write into \`$bin\`: the reason is above"
     "$staged" --version >/dev/null || die 6 "built for \`$target\`, but \`plugdeps --version\` fails on this machine"
     mv -f -- "$staged" "$bin/$program" || die 6 "built, but cannot write \`$bin/$program\`: the reason is above"
@@ -191,10 +197,7 @@ write() { mkdir -p -- "$bin" && cp -- "$built" "$staged" && chmod 755 "$staged";
 
 # Everything under temporary names until the launcher has started what is for this machine.
 install_all() {
-    bin=$plugin/$name
-    staged=$bin/.new-$$ elsewhere=''
-    trap 'rm -rf -- "$staged" "$elsewhere"' EXIT
-    trap 'exit 6' HUP INT TERM
+    begin ".new-$$"
     mkdir -p -- "$staged" || die 6 "cannot write into \`$bin\`: the reason is above"
     if [ -n "$release" ]; then
         fetch_all
@@ -212,10 +215,13 @@ install_all() {
 
 # Which files there are is said by the checksums: a name that is more than a name is not asked for.
 fetch_all() {
+    command -v sha256sum >/dev/null || command -v shasum >/dev/null ||
+        die 4 "cannot check what is fetched: there is neither \`sha256sum\` nor \`shasum\`"
     fetch SHA256SUMS
     [ -z "$pinned" ] || [ "$(sum <"$staged/SHA256SUMS")" = "$pinned  -" ] ||
         die 7 "\`$release/SHA256SUMS\` is not the one whose hash is \`$pinned\`"
-    while read -r hash file; do
+    # Also a last line that does not end: `read` tells of it, and sets both.
+    while read -r hash file || [ -n "$hash" ]; do
         case $hash in *[!0-9a-f]*) hash='' ;; esac
         case $file in *[!A-Za-z0-9._-]* | .* | -*) file='' ;; esac
         [ ${#hash} -eq 64 ] && [ -n "$file" ] || die 7 "\`$release/SHA256SUMS\` is no list of checksums: \`--from\` wants what \`--all\` made"
@@ -223,7 +229,9 @@ fetch_all() {
         [ "$(sum <"$staged/$file")" = "$hash  -" ] ||
             die 7 "\`$release/$file\` is not what \`SHA256SUMS\` there says: try again, and report it if it stays so"
     done <"$staged/SHA256SUMS"
-    [ -f "$staged/plugdeps" ] || die 7 "there is no \`plugdeps\` among the checksums of \`$release\`: \`--from\` wants what \`--all\` made"
+    for file in plugdeps plugdeps-linux-x86_64 plugdeps-linux-aarch64 plugdeps-macos plugdeps.exe plugdeps.json; do
+        [ -f "$staged/$file" ] || die 7 "there is no \`$file\` among the checksums of \`$release\`: \`--from\` wants what \`--all\` made"
+    done
 }
 
 fetch() {
@@ -237,7 +245,7 @@ download() {
     if command -v curl >/dev/null; then
         curl -fsSL "$1"
     elif command -v wget >/dev/null; then
-        wget -q -O - "$1"
+        wget -nv -O - "$1"
     else
         die 4 "cannot fetch: there is neither \`curl\` nor \`wget\`; fetch the release by hand, and give its directory"
     fi
@@ -323,7 +331,8 @@ parse "$@"
 [ -d "$plugin" ] || die 3 "cannot install into \`$plugin\`: not a directory; create it, or name the plugin's root"
 plugin=$(cd -- "$plugin" && pwd)
 case $release in
-    '' | *://*) ;;
+    '') ;;
+    *://*) release=${release%/} ;;
     *)
         [ -d "$release" ] || die 7 "cannot fetch from \`$release\`: no such directory, and no address either"
         release=$(cd -- "$release" && pwd)

@@ -42,6 +42,13 @@ impl Release {
         fs::write(self.sums(), sums).unwrap();
     }
 
+    /// Has one name less among the checksums.
+    fn sum_all_but(&self, name: &str) {
+        let sums = fs::read_to_string(self.sums()).unwrap();
+        let kept: Vec<&str> = sums.lines().filter(|line| !line.ends_with(&format!("  {name}"))).collect();
+        fs::write(self.sums(), kept.join("\n") + "\n").unwrap();
+    }
+
     /// Serves the files, as they are then.
     fn serve(&self) -> (Server, String) {
         let directory = self.path("release");
@@ -138,12 +145,14 @@ fn a_release_is_fetched_with_curl_or_with_wget_and_without_both_one_is_told() {
 #[test]
 fn of_a_release_that_is_not_what_its_checksums_say_nothing_is_installed() {
     type Damage = fn(&Release);
-    let cases: [(Damage, &str); 6] = [
+    let cases: [(Damage, &str); 8] = [
         (|r| fs::write(r.path("release/plugdeps-macos"), "cut").unwrap(), "/plugdeps-macos` is not what `SHA256SUMS`"),
         (|r| fs::remove_file(r.path("release/plugdeps.exe")).unwrap(), "/plugdeps.exe`: the reason is above"),
         (|r| fs::remove_file(r.sums()).unwrap(), "/SHA256SUMS`: the reason is above"),
         (|r| fs::write(r.sums(), "<html>\n").unwrap(), "/SHA256SUMS` is no list of checksums"),
         (|r| fs::write(r.sums(), "").unwrap(), "there is no `plugdeps` among the checksums of"),
+        (|r| r.sum_all_but("plugdeps-linux-aarch64"), "there is no `plugdeps-linux-aarch64` among the checksums of"),
+        (|r| r.sum_all_but("plugdeps.exe"), "there is no `plugdeps.exe` among the checksums of"),
         (
             |r| fs::write(r.sums(), format!("{}  ../a plugin/x\n", sha256(&r.path("release/plugdeps")))).unwrap(),
             "/SHA256SUMS` is no list of checksums",
@@ -156,6 +165,45 @@ fn of_a_release_that_is_not_what_its_checksums_say_nothing_is_installed() {
         release.refuses(7, &release.plain(&[]), sentence);
         release.refuses(7, &release.install(&["sh".into()], &address, &[]).run(), sentence);
     }
+}
+
+#[test]
+fn the_last_checksum_counts_though_its_line_does_not_end() {
+    let release = Release::new();
+    let sums = fs::read_to_string(release.sums()).unwrap();
+    fs::write(release.sums(), sums.trim_end()).unwrap();
+    release.plain(&[]).ok();
+    assert!(release.installed().contains(&"plugdeps.json".to_owned()));
+    fs::remove_file(release.path("release/plugdeps.json")).unwrap();
+    release.plain(&[]).exits(7).stderr_has("/plugdeps.json`: the reason is above");
+}
+
+#[test]
+fn where_nothing_is_installed_no_directory_is_left_for_it() {
+    let release = Release::new();
+    let bin = release.path("a plugin/bin");
+    fs::remove_dir_all(&bin).unwrap();
+    release.plain(&["--sha256", "0"]).exits(7);
+    assert!(!bin.exists());
+    release.plain(&[]).ok();
+    fs::remove_dir_all(&bin).unwrap();
+    fs::create_dir(&bin).unwrap();
+    release.plain(&["--sha256", "0"]).exits(7);
+    assert!(bin.exists());
+}
+
+#[test]
+fn without_what_checks_a_release_one_is_told_and_of_one_that_wget_does_not_get_the_reason() {
+    let release = Release::new();
+    let (_server, address) = release.serve();
+    let shell = [tools::on_path("sh").unwrap()];
+    let unchecked = only(&release, "unchecked", &["curl"]);
+    fs::remove_file(unchecked.join("sha256sum")).unwrap();
+    let said = release.install(&shell, &address, &[]).env("PATH", unchecked).run();
+    release.refuses(4, &said, "there is neither `sha256sum` nor `shasum`");
+    let wget = only(&release, "wget", &["wget"]);
+    let said = release.install(&shell, &format!("{address}/nowhere"), &[]).env("PATH", wget).run();
+    release.refuses(7, &said, "404");
 }
 
 #[test]
@@ -188,4 +236,5 @@ fn what_makes_no_sense_with_a_release_is_refused_with_the_reason() {
     let cmd = Cmd::new("sh").arg(repository("install.sh")).cwd(release.path(""));
     release.refuses(2, &cmd.args(["--sha256", "0", "a plugin"]).run(), "`--sha256` is of what `--from` takes");
     release.refuses(7, &release.install(&["sh".into()], "nowhere", &[]).run(), "`nowhere`: no such directory");
+    release.refuses(7, &release.install(&["sh".into()], "/", &[]).run(), "SHA256SUMS`: the reason is above");
 }
