@@ -13,10 +13,18 @@ fn what_other_tools_read_alone_is_found_where_a_server_has_nothing_else() {
     told(1, &[("a/setup.py", setup)]);
     told(1, &[("setup.cfg", "[options]\ninstall_requires =\n  httpx\n"), ("package.json", "{}")]);
     told(0, &[("setup.cfg", "[flake8]\n"), ("setup.py", "setup()\n"), ("pyproject.toml", "[tool.ruff]\n")]);
+    let poetry = "[tool.poetry.dependencies]\n# Of ours.\npython = \"^3.10\"\n";
+    let more = [poetry, "httpx = \"^0.28\"\n"].concat();
+    told(1, &[("pyproject.toml", &more)]);
+    // Nothing is asked for.
+    told(0, &[("pyproject.toml", &[poetry, "\n[tool.poetry.group.dev.dependencies]\npytest = \"*\"\n"].concat())]);
+    told(0, &[("setup.py", "# install_requires is not needed\nsetup(install_requires=[])\n")]);
     told(0, &[("b/Pipfile", "")]);
     told(0, &[("Pipfile", ""), ("requirements.txt", "httpx==1\n")]);
     let hooked = hook("cd \"${CLAUDE_PLUGIN_ROOT}\" && pipenv install");
     told(0, &[("Pipfile", ""), ("hooks/hooks.json", &hooked)]);
+    let with = server(&["uv", "run", "--with", "httpx", "${CLAUDE_PLUGIN_ROOT}/a/s.py"]);
+    finds("unread-manifest", 0, &[(".mcp.json", &with), ("a/s.py", ""), ("a/setup.py", setup)]);
     let node = server(&["node", "${CLAUDE_PLUGIN_ROOT}/s.js"]);
     finds("unread-manifest", 0, &[(".mcp.json", &node), ("s.js", ""), ("Pipfile", "")]);
 }

@@ -150,7 +150,10 @@ pub fn empty_project(subject: &Subject) -> Vec<Spot> {
 
 pub fn unread_manifest(subject: &Subject) -> Vec<Spot> {
     let is_python = |entry: &&Entry| Runtime::of_command(&subject.real_words(entry)) == Some(Runtime::Python);
-    let is_bare = |entry: &&Entry| entry.is_ours() || subject.entry_is_local(entry) && subject.steps.is_empty();
+    let is_bare = |entry: &&Entry| {
+        let brings_nothing = entry.start.packages.is_empty() && subject.steps.is_empty();
+        entry.is_ours() || subject.entry_is_local(entry) && brings_nothing
+    };
     let has_packages = |entry: &&Entry| {
         let environment = subject.environment_of(entry);
         environment.is_some_and(|one| one.manifest.is_err() || one.runtime() == Some(Runtime::Python))
