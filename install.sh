@@ -179,7 +179,7 @@ build() {
 begin() {
     bin=$plugin/$name staged=$plugin/$name/$1 elsewhere='' made=''
     [ -d "$bin" ] || made=$bin
-    trap 'rm -rf -- "$staged" "$elsewhere"; [ -z "$made" ] || rmdir -- "$made" 2>/dev/null || :' EXIT
+    trap 'rm -rf -- "$staged" ${elsewhere:+"$elsewhere"}; [ -z "$made" ] || rmdir -- "$made" 2>/dev/null || :' EXIT
     trap 'exit 6' HUP INT TERM
 }
 

@@ -193,6 +193,20 @@ fn where_nothing_is_installed_no_directory_is_left_for_it() {
 }
 
 #[test]
+fn what_is_not_needed_any_more_is_cleared_away_also_where_rm_takes_no_empty_name() {
+    let release = Release::new();
+    let programs = only(&release, "programs", &[]);
+    let rm = programs.join("rm");
+    let system = fs::read_link(&rm).unwrap();
+    fs::remove_file(&rm).unwrap();
+    // As on macOS: of names one of which is empty it removes none, and says nothing.
+    let picky = "#!/bin/sh\nfor name; do [ -n \"$name\" ] || exit 0; done\n";
+    executable(&rm, &format!("{picky}exec {} \"$@\"\n", system.display()));
+    release.install(&[tools::on_path("sh").unwrap()], "release", &[]).env("PATH", programs).run().ok();
+    assert_eq!(release.installed().len(), 7, "{:?}", release.installed());
+}
+
+#[test]
 fn without_what_checks_a_release_one_is_told_and_of_one_that_wget_does_not_get_the_reason() {
     let release = Release::new();
     let (_server, address) = release.serve();
