@@ -1,6 +1,6 @@
 //! What is there: the plugins of this machine that use plugdeps, and data that belong to none.
 
-use super::host::{Host, Installed, List, is_unlisted};
+use super::host::{Host, Installed, List, Record, is_unlisted};
 use super::space::{Space, environments, ours};
 use crate::error::Result;
 use crate::fs;
@@ -107,8 +107,11 @@ impl Survey {
             let gone = Missing::of(&host, installed);
             match Tenant::of(&host, installed) {
                 Some(tenant) => tenants.push(tenant),
-                None if gone.is_empty() => others += 1,
-                None => missing.extend(gone),
+                None => {
+                    let is_there = |record: &Record| gone.iter().all(|one| one.root != record.path);
+                    others += usize::from(gone.is_empty() || installed.records.iter().any(is_there));
+                    missing.extend(gone);
+                }
             }
         }
         let leftovers = leftovers(&host);

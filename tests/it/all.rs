@@ -182,6 +182,18 @@ fn an_installed_plugin_whose_directory_is_missing_is_told_as_that_and_not_as_one
 }
 
 #[test]
+fn a_plugin_without_plugdeps_is_counted_though_another_version_of_it_is_missing() {
+    let home = Home::new();
+    let [gone, there] = ["1.0.0", "2.0.0"].map(|version| {
+        json!({ "scope": "user", "installPath": home.cache(&format!("m/other/{version}")), "version": version })
+    });
+    home.list(&json!({ "version": 2, "plugins": { "other@m": [gone, there] } }).to_string());
+    home.version("m/other/2.0.0", &[]);
+    let report = home.look(0);
+    assert_eq!((&report["others"], &report["missing"][0]["version"]), (&json!(1), &json!("1.0.0")));
+}
+
+#[test]
 fn data_of_a_plugin_that_is_gone_lose_what_is_ours_and_nothing_else() {
     let home = Home::with(&[]);
     let state = home.state("gone-m", "main");
